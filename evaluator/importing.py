@@ -1,0 +1,186 @@
+"""Hands a finished interview of an export file to the store, the way the live agent hands over its own."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import ValidationError
+
+from evaluator.errors import Conflict, DigestMismatch, ManifestFault, ObjectExists, TranscriptFault
+from evaluator.formats import Record
+from evaluator.formats.document import shown
+from evaluator.formats.record import clean
+from evaluator.formats.sections import mark_sections, sections_found
+from evaluator.layout import archived_manifest_key, checked, manifest_key, transcript_key
+from evaluator.manifest import MANIFEST_BYTES_MAX, Candidate, Consent, Manifest, TranscriptRef
+from evaluator.ports import ObjectStore
+from evaluator.transcript import TRANSCRIPT_BYTES_MAX, Transcript, first_fault, segmented
+from evaluator.values import canonical, sha256
+from rubrics.model import Rubric
+
+IMPORTER = "debrief-import/1"  # goes up when the same file would give another transcript
+SLUG_CHARS_MAX = 48
+HASH_CHARS = 8
+
+Sections = Literal["marked", "whole"]
+ConsentStatus = Literal["granted", "refused", "withdrawn", "unknown"]
+
+_NOT_SLUG = re.compile(r"[^A-Za-z0-9_.]+")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prepared:
+    """One interview, ready for the store: two values and the bytes that they are kept as."""
+
+    transcript: Transcript
+    manifest: Manifest
+    transcript_bytes: bytes
+    manifest_bytes: bytes
+
+    @property
+    def interview_id(self) -> str:
+        """The interview's id, the same each time this record is imported for this requisition."""
+        return self.manifest.interview_id
+
+
+def prepare(
+    record: Record,
+    *,
+    rubric: Rubric,
+    requisition: str,
+    candidate_ref: str | None = None,
+    candidate_name: str | None = None,
+    sections: Sections = "marked",
+    consent: ConsentStatus = "unknown",
+    language: str | None = None,
+) -> Prepared:
+    """The record as transcript and manifest; pure, so that the same import gives the same bytes.
+
+    The candidate's reference is the interview's id unless one is given; the language is the one given, else the
+    source's, else the rubric's. Raises TranscriptFault when sections should be marked and no intro of the rubric is
+    found, or a limit is broken; ManifestFault when requisition or candidate_ref is not usable as an id.
+    """
+    interview_id = interview_id_of(record.name, requisition=_id("requisition", requisition))
+    transcript = _transcript(record, rubric=rubric, sections=sections, language=language)
+    manifest = _manifest(
+        record,
+        transcript,
+        interview_id=interview_id,
+        candidate=Candidate(ref=_id("candidate", candidate_ref or interview_id), name=_person(candidate_name)),
+        requisition=requisition,
+        rubric=rubric,
+        consent=Consent(status=consent),
+    )
+    prepared = Prepared(
+        transcript=transcript,
+        manifest=manifest,
+        transcript_bytes=transcript.to_bytes(),
+        manifest_bytes=manifest.to_bytes(),
+    )
+    if len(prepared.transcript_bytes) > TRANSCRIPT_BYTES_MAX or len(prepared.manifest_bytes) > MANIFEST_BYTES_MAX:
+        raise TranscriptFault(f"{shown(record.name)}: is too long to be kept as one interview; split it")
+    return prepared
+
+
+def hand_in(store: ObjectStore, prepared: Prepared) -> Literal["new", "unchanged", "known"]:
+    """Writes the transcript, then the manifest, create-only, so that half an import is no interview.
+
+    "new": it now waits in the inbox. "unchanged": it already waited there, byte for byte. "known": intake took in
+    the same manifest before, and nothing is written. Raises Conflict when another manifest of this interview waits,
+    DigestMismatch when the store's transcript is not what its key says, and what the store raises.
+    """
+    interview_id, digest = prepared.interview_id, sha256(prepared.manifest_bytes)
+    archived = archived_manifest_key(interview_id, digest)
+    if store.get(archived, bytes_max=MANIFEST_BYTES_MAX) is not None:
+        return "known"
+    _put_transcript(store, prepared)
+    try:
+        store.create(manifest_key(interview_id), prepared.manifest_bytes)
+    except ObjectExists:
+        waiting = store.get(manifest_key(interview_id), bytes_max=MANIFEST_BYTES_MAX)
+    else:
+        return "new"
+    if waiting == prepared.manifest_bytes:
+        return "unchanged"
+    if waiting is None and store.get(archived, bytes_max=MANIFEST_BYTES_MAX) is not None:
+        return "known"  # taken in between our two looks
+    raise Conflict(
+        f"interview {interview_id}: another version of it waits in the inbox; "
+        "run `debrief intake` first, then import again"
+    )
+
+
+def interview_id_of(name: str, *, requisition: str) -> str:
+    """A readable id that depends on the record's name and the requisition only, not on what was said."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    slug = _NOT_SLUG.sub("-", plain).strip("-_.")[:SLUG_CHARS_MAX].rstrip("-_.") or "interview"
+    return f"{slug}-{sha256(canonical([requisition, clean(name)]))[:HASH_CHARS]}"
+
+
+def _transcript(record: Record, *, rubric: Rubric, sections: Sections, language: str | None) -> Transcript:
+    name, turns = shown(record.name), record.turns
+    if sections == "marked":
+        turns = mark_sections(turns, rubric)
+        if not sections_found(turns, rubric):
+            raise TranscriptFault(
+                f"no section intro of rubric {rubric.ref} was found in {name}: "
+                "import it with --sections whole, or choose its own rubric"
+            )
+    try:
+        return Transcript(
+            language=language or record.language or rubric.language,
+            source=record.source,
+            sections=sections,
+            turns=segmented(turns),
+        )
+    except ValidationError as error:
+        raise TranscriptFault(f"{name}: {first_fault(error)}") from None
+
+
+def _manifest(
+    record: Record,
+    transcript: Transcript,
+    *,
+    interview_id: str,
+    candidate: Candidate,
+    requisition: str,
+    rubric: Rubric,
+    consent: Consent,
+) -> Manifest:
+    return Manifest(
+        interview_id=interview_id,
+        candidate=candidate,
+        requisition=requisition,
+        rubric_id=rubric.id,
+        rubric_version=rubric.version,
+        started_at=record.started_at,
+        language=transcript.language,
+        consent=consent,
+        transcript=TranscriptRef(key=transcript_key(interview_id, transcript.digest), sha256=transcript.digest),
+        agent_version=IMPORTER,
+    )
+
+
+def _id(noun: str, value: str) -> str:
+    try:
+        return checked(value)
+    except ManifestFault as error:
+        raise ManifestFault(f"{noun}: {error}") from None
+
+
+def _person(name: str | None) -> str | None:
+    """The candidate's name on one line and within the manifest's limit; null where none is given."""
+    return " ".join(clean(name).split())[:200] or None if name else None
+
+
+def _put_transcript(store: ObjectStore, prepared: Prepared) -> None:
+    """The key carries the digest, so an object that stands there is ours, unless the store broke it."""
+    key = prepared.manifest.transcript.key
+    try:
+        store.create(key, prepared.transcript_bytes)
+    except ObjectExists:
+        if store.get(key, bytes_max=TRANSCRIPT_BYTES_MAX) != prepared.transcript_bytes:
+            raise DigestMismatch(
+                f"interview {prepared.interview_id}: {key} is not what its key says; remove it, then import again"
+            ) from None

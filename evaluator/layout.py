@@ -1,0 +1,67 @@
+"""Where things lie in the object store; the only place that spells a key."""
+
+import re
+from datetime import datetime
+
+from evaluator.errors import ManifestFault
+from evaluator.values import ID_PATTERN
+
+INBOX = "inbox/"
+INBOX_REJECTED = "inbox-rejected/"
+INTERVIEWS = "interviews/"
+CHECKPOINTS = "checkpoints/"
+
+_ID = re.compile(ID_PATTERN)
+
+
+def checked(identifier: str) -> str:
+    """The id itself when it is safe in a key; ManifestFault otherwise."""
+    if not _ID.fullmatch(identifier):
+        raise ManifestFault(f"id {identifier[:80]!r} is not usable: letters, digits, '_', '.', '-', at most 64")
+    return identifier
+
+
+def manifest_key(interview_id: str) -> str:
+    """`inbox/{interview_id}.json`: written last, it says that the interview is finished."""
+    return f"{INBOX}{checked(interview_id)}.json"
+
+
+def archived_manifest_key(interview_id: str, taken_in_at: datetime, digest: str) -> str:
+    """Where intake keeps a manifest that it took in, so that a rescan finds it after a restore; sorts by time."""
+    return f"{INTERVIEWS}{checked(interview_id)}/manifest-{taken_in_at:%Y%m%dT%H%M%S.%f}-{digest[:16]}.json"
+
+
+def rejected_manifest_key(inbox_key: str, digest: str) -> str:
+    """Where intake puts an inbox object that it cannot trust; whatever it was called, the new name is safe."""
+    name = re.sub(r"[^A-Za-z0-9_.-]", "_", inbox_key.removeprefix(INBOX))[:100]
+    return f"{INBOX_REJECTED}{name}-{digest[:16]}.json"
+
+
+def transcript_key(interview_id: str, digest: str) -> str:
+    """A transcript's own object; another text is another object."""
+    return f"{INTERVIEWS}{checked(interview_id)}/transcript-{digest[:16]}.json"
+
+
+def turn_key(interview_id: str, seq: int) -> str:
+    """One turn as it was spoken, so that a crash loses nothing said."""
+    return f"{INTERVIEWS}{checked(interview_id)}/turns/{seq:06d}.json"
+
+
+def open_key(interview_id: str) -> str:
+    """`open/{interview_id}.json`: an interview is going on."""
+    return f"open/{checked(interview_id)}.json"
+
+
+def recording_key(interview_id: str, extension: str) -> str:
+    """The recording, under the extension of its media type."""
+    return f"{INTERVIEWS}{checked(interview_id)}/recording.{checked(extension)}"
+
+
+def checkpoints_prefix(interview_id: str, evaluation_key: str) -> str:
+    """All checkpoints of one evaluation."""
+    return f"{CHECKPOINTS}{checked(interview_id)}/{checked(evaluation_key)}/"
+
+
+def checkpoint_key(interview_id: str, evaluation_key: str, section_id: str) -> str:
+    """One finished section of one evaluation."""
+    return f"{checkpoints_prefix(interview_id, evaluation_key)}{checked(section_id)}.json"

@@ -1,0 +1,76 @@
+"""What a finished interview says of itself: the object in the inbox that hands it over."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError
+
+from evaluator.errors import ManifestFault
+from evaluator.transcript import first_fault
+from evaluator.values import Frozen, Id, Moment, Sha256, canonical
+
+MANIFEST_BYTES_MAX = 64 * 1024
+Key = Annotated[str, Field(max_length=512, pattern=r"^[A-Za-z0-9][A-Za-z0-9_./-]{0,511}$")]
+
+
+class Candidate(Frozen):
+    """Who was interviewed: a reference of the hiring system, and a name only where one was given."""
+
+    ref: Id
+    name: Annotated[str, Field(max_length=200)] | None = None
+
+
+class Consent(Frozen):
+    """What the candidate agreed to; `unknown` is possible only for imports."""
+
+    status: Literal["granted", "refused", "withdrawn", "unknown"]
+    text_version: Annotated[str, Field(max_length=64)] | None = None
+    at: Moment | None = None
+
+
+class TranscriptRef(Frozen):
+    """The transcript's object and what its bytes must hash to."""
+
+    key: Key
+    sha256: Sha256
+
+
+class RecordingRef(Frozen):
+    """The recording as the recorder reported it; sha256 only when we wrote it ourselves."""
+
+    status: Literal["present", "pending", "failed", "none"]
+    key: Key | None = None
+    bytes: Annotated[int, Field(ge=0)] | None = None
+    media_type: Annotated[str, Field(pattern=r"^(audio|video)/[A-Za-z0-9.+-]{1,64}$")] | None = None
+    sha256: Sha256 | None = None
+
+
+class Manifest(Frozen):
+    """The handover of one finished interview; create-only and written last."""
+
+    schema_version: Literal[1] = 1
+    interview_id: Id
+    candidate: Candidate
+    requisition: Id
+    rubric_id: Id
+    rubric_version: Annotated[str, Field(max_length=16)]
+    started_at: Moment | None = None  # null where an import does not know
+    ended_at: Moment | None = None
+    language: Annotated[str, Field(max_length=8)] = "en"
+    consent: Consent
+    transcript: TranscriptRef
+    recording: RecordingRef = RecordingRef(status="none")
+    agent_version: Annotated[str, Field(max_length=64)]  # or the importer and its version
+
+    def to_bytes(self) -> bytes:
+        """The canonical JSON."""
+        return canonical(self.model_dump(mode="json"))
+
+
+def parse_manifest(data: bytes) -> Manifest:
+    """The manifest; ManifestFault names the field, never its value."""
+    if len(data) > MANIFEST_BYTES_MAX:
+        raise ManifestFault(f"manifest is {len(data)} bytes; the limit is {MANIFEST_BYTES_MAX}")
+    try:
+        return Manifest.model_validate_json(data)
+    except ValidationError as error:
+        raise ManifestFault(f"manifest does not parse: {first_fault(error)}") from None

@@ -1,0 +1,241 @@
+"""One interview's evaluation: gather, judge what is missing, checkpoint each section, conclude."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from pydantic import ValidationError
+
+from evaluator.errors import (
+    AnswerInvalid,
+    CheckpointCorrupt,
+    ContentError,
+    DebriefError,
+    DigestMismatch,
+    Drained,
+    LeaseLost,
+    ObjectExists,
+    ObjectMissing,
+    TranscriptFault,
+    Unavailable,
+)
+from evaluator.judging import Checkpoint, Completion, JudgeRequest, Sampling, TokenCounter, Work
+from evaluator.layout import checkpoint_key
+from evaluator.ports import JudgeEngine, ObjectStore
+from evaluator.prompts import judge_request, key_for, request_sha256, tokens_needed
+from evaluator.scorecard import Scorecard, conclude, without_a_call
+from evaluator.transcript import TRANSCRIPT_BYTES_MAX, Transcript, first_fault, parse_transcript
+from evaluator.values import Frozen, canonical, sha256
+from evaluator.verdict import invalid_reason
+from rubrics.model import Section
+
+CHECKPOINT_BYTES_MAX = 4 * 1024 * 1024
+TOO_LONG = "section_too_long"
+MAX_TOKENS_LIMIT = 8_192
+
+
+class SectionFacts(Frozen):
+    """How one section was obtained; a fact of execution, never part of the scorecard's body."""
+
+    section_id: str
+    reused: bool  # read from a checkpoint, no model call
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int | None = None
+    duration_s: float = 0.0
+
+
+class Evaluated(Frozen):
+    """A finished evaluation."""
+
+    scorecard: Scorecard
+    facts: tuple[SectionFacts, ...]
+
+    @property
+    def model_calls(self) -> int:
+        """Sections that were judged now rather than read from a checkpoint."""
+        return sum(not f.reused for f in self.facts)
+
+
+class Control(Protocol):
+    """What the worker may be told while it works."""
+
+    def draining(self) -> bool:
+        """True: start no further model call."""
+
+    def lost(self) -> bool:
+        """True: another worker owns the row; write nothing."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Undisturbed:
+    """The control of a caller that nobody interrupts."""
+
+    def draining(self) -> bool:
+        """Never."""
+        return False
+
+    def lost(self) -> bool:
+        """Never."""
+        return False
+
+
+def _ignore(_: SectionFacts) -> None:
+    return None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tools:
+    """Everything outside that an evaluation touches."""
+
+    store: ObjectStore
+    judge: JudgeEngine
+    count_tokens: TokenCounter
+    context_tokens: int  # the served model's window
+    control: Control = field(default_factory=Undisturbed)
+    on_section: Callable[[SectionFacts], None] = _ignore  # called once a section's checkpoint is safe
+
+
+async def evaluate(work: Work, tools: Tools) -> Evaluated:
+    """Judges every section that has no checkpoint yet, several at once, and concludes.
+
+    Raises Drained, LeaseLost, Unavailable or ContentError; sections that were finished before keep their checkpoints.
+    """
+    transcript = await asyncio.to_thread(load_transcript, work, tools.store)
+    requests, failed = plan(work, transcript, tools)
+    outcomes = await asyncio.gather(
+        *(_section(work, section, request, tools) for section, request in requests), return_exceptions=True
+    )
+    done = _all_or_worst(outcomes)
+    completions = {s.id: completion for (s, _), (completion, _) in zip(requests, done, strict=True)}
+    scorecard = conclude(transcript, work.rubric, completions, failed=failed, model=work.model, sampling=work.sampling)
+    return Evaluated(scorecard=scorecard, facts=tuple(facts for _, facts in done))
+
+
+def load_transcript(work: Work, store: ObjectStore) -> Transcript:
+    """The transcript that the row names, proven by its digest."""
+    data = store.get(work.transcript_key, bytes_max=TRANSCRIPT_BYTES_MAX)
+    if data is None:
+        raise ObjectMissing(f"transcript {work.transcript_key} is not in the store; import the interview again")
+    if sha256(data) != work.transcript_sha256:
+        raise DigestMismatch(f"transcript {work.transcript_key} is not the one that was taken in (sha256 differs)")
+    try:
+        transcript = parse_transcript(data)
+    except TranscriptFault as fault:
+        raise ContentError(str(fault)) from None
+    if key_for(transcript, work.rubric, model=work.model, sampling=work.sampling) != work.evaluation_key:
+        raise DigestMismatch(f"interview {work.interview_id}: the inputs do not give evaluation {work.evaluation_key}")
+    return transcript
+
+
+def plan(
+    work: Work, transcript: Transcript, tools: Tools
+) -> tuple[Sequence[tuple[Section, JudgeRequest]], Mapping[str, str]]:
+    """The calls to make, and the sections (id -> reason code) that cannot be judged whole."""
+    requests, failed = [], {}
+    for section in work.rubric.sections:
+        if without_a_call(transcript, section) is not None:
+            continue
+        turns = transcript.in_section(section.id)
+        request = judge_request(section, turns, model=work.model, sampling=work.sampling)
+        if tokens_needed(request, tools.count_tokens) > tools.context_tokens:
+            failed[section.id] = TOO_LONG
+        else:
+            requests.append((section, request))
+    return requests, failed
+
+
+async def _section(
+    work: Work, section: Section, request: JudgeRequest, tools: Tools
+) -> tuple[Completion, SectionFacts]:
+    key = checkpoint_key(work.interview_id, work.evaluation_key, section.id)
+    if (found := await asyncio.to_thread(read_checkpoint, tools.store, key, request, section)) is not None:
+        facts = SectionFacts(section_id=section.id, reused=True)
+        await asyncio.to_thread(tools.on_section, facts)
+        return found, facts
+    if tools.control.draining():
+        raise Drained(f"interview {work.interview_id}: stopped before section {section.id}")
+    sent = request.model_copy(update={"sampling": attempt_sampling(work.sampling, work.attempt)})
+    completion = await tools.judge.complete(sent)
+    if reason := invalid_reason(completion, section):
+        raise AnswerInvalid(section.id, reason)
+    if tools.control.lost():
+        raise LeaseLost(f"interview {work.interview_id}: lost before the checkpoint of {section.id}")
+    checkpoint = Checkpoint(
+        interview_id=work.interview_id,
+        evaluation_key=work.evaluation_key,
+        section_id=section.id,
+        request_sha256=request_sha256(request),
+        sampling=sent.sampling,
+        completion=completion,
+    )
+    kept = await asyncio.to_thread(_keep, tools.store, key, checkpoint, request, section)
+    facts = _facts(section.id, completion)
+    await asyncio.to_thread(tools.on_section, facts)
+    return kept, facts
+
+
+def attempt_sampling(base: Sampling, attempt: int) -> Sampling:
+    """Another seed after each content error, and room for a longer answer; attempt 0 is the base itself."""
+    if attempt == 0:
+        return base
+    tokens = min(base.max_tokens * 2**attempt, MAX_TOKENS_LIMIT)
+    return base.model_copy(update={"seed": base.seed + 10_000 * attempt, "max_tokens": max(tokens, base.max_tokens)})
+
+
+def _facts(section_id: str, completion: Completion) -> SectionFacts:
+    return SectionFacts(
+        section_id=section_id,
+        reused=False,
+        prompt_tokens=completion.usage.prompt_tokens,
+        completion_tokens=completion.usage.completion_tokens,
+        cached_tokens=completion.usage.cached_tokens,
+        duration_s=round(completion.duration_s, 4),
+    )
+
+
+def read_checkpoint(store: ObjectStore, key: str, request: JudgeRequest, section: Section) -> Completion | None:
+    """The completion kept under the key; None when there is none. CheckpointCorrupt when it cannot be trusted."""
+    data = store.get(key, bytes_max=CHECKPOINT_BYTES_MAX)
+    if data is None:
+        return None
+    try:
+        checkpoint = Checkpoint.model_validate_json(data)
+    except ValidationError as error:
+        raise CheckpointCorrupt(f"checkpoint {key} does not parse: {first_fault(error)}") from None
+    if checkpoint.request_sha256 != request_sha256(request):
+        raise CheckpointCorrupt(f"checkpoint {key} answers another request")
+    if reason := invalid_reason(checkpoint.completion, section):
+        raise CheckpointCorrupt(f"checkpoint {key} holds an answer that does not count ({reason})")
+    return checkpoint.completion
+
+
+def _keep(store: ObjectStore, key: str, checkpoint: Checkpoint, request: JudgeRequest, section: Section) -> Completion:
+    """Writes the checkpoint; whoever came first wins, and the winner's completion is what counts."""
+    try:
+        store.create(key, canonical(checkpoint.model_dump(mode="json")))
+    except ObjectExists:
+        winner = read_checkpoint(store, key, request, section)
+        if winner is None:
+            raise CheckpointCorrupt(f"checkpoint {key} was taken and is gone again") from None
+        return winner
+    return checkpoint.completion
+
+
+# One section's outcome decides for the whole row: what forbids writing first, then what a retry cures, then the rest.
+_WORST_FIRST = (LeaseLost, Drained, Unavailable, ContentError, DebriefError)
+
+
+def _all_or_worst(
+    outcomes: Sequence[tuple[Completion, SectionFacts] | BaseException],
+) -> Sequence[tuple[Completion, SectionFacts]]:
+    errors = [o for o in outcomes if isinstance(o, BaseException)]
+    for error in errors:
+        if not isinstance(error, DebriefError):
+            raise error
+    for kind in _WORST_FIRST:
+        for error in errors:
+            if isinstance(error, kind):
+                raise error
+    return [o for o in outcomes if not isinstance(o, BaseException)]

@@ -1,0 +1,66 @@
+"""The settings: DEBRIEF_* variables of the environment, read once, and nothing else."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from evaluator.errors import UsageFault
+from evaluator.judging import Sampling
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+class Settings(BaseSettings):
+    """What a deployment chooses; an unset service is the embedded one."""
+
+    model_config = SettingsConfigDict(env_prefix="DEBRIEF_", frozen=True, extra="ignore")
+
+    home: Path = Field(default=Path(".debrief"), description="data folder of the embedded services")
+    database_url: SecretStr | None = Field(default=None, description="postgresql://user:password@host:5432/debrief")
+    broker_url: SecretStr | None = Field(default=None, description="redis://:password@host:6379/0 (rediss:// for TLS)")
+    store_url: str | None = Field(default=None, description="s3://bucket/prefix?endpoint=... or file:///folder")
+    engine_url: str | None = Field(default=None, description="an OpenAI-compatible endpoint, http://host:8000/v1")
+    engine_api_key: SecretStr | None = Field(default=None, description="its API key, where it wants one")
+    model: str | None = Field(
+        default=None,
+        max_length=200,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_./-]*@[A-Za-z0-9_.-]+$",
+        description="the judge as name@revision, exactly as the endpoint serves it",
+    )
+    tokenizer: Path | None = Field(default=None, description="the judge's tokenizer.json, to count tokens locally")
+    context_tokens: int = Field(default=16_384, ge=1_024, le=1_048_576, description="the served model's window")
+    rubrics: str = Field(default="", description="folders with rubrics of your own, separated as in PATH")
+    require_consent: bool = Field(default=False, description="block imported interviews whose consent is unknown")
+
+    temperature: float = Field(default=0.0, ge=0, le=2)
+    seed: int = Field(default=0, ge=0, lt=2**31)
+    answer_tokens_max: int = Field(default=512, ge=16, le=8_192)
+
+    worker_slots: int = Field(default=2, ge=1, le=64, description="interviews that one worker scores at once")
+    engine_timeout_s: Seconds = 120.0
+    lease_s: Seconds = 30.0
+    heartbeat_s: Seconds = 10.0
+    tick_s: Seconds = 5.0
+    node: str = Field(
+        default="", max_length=64, description="this machine's name in the accounts; its host name if empty"
+    )
+
+    web_host: str = Field(default="127.0.0.1", description="loopback only until there is a login")
+    web_port: int = Field(default=8321, ge=0, le=65_535)
+
+    @property
+    def sampling(self) -> Sampling:
+        """The judge's sampling, as evaluations are keyed by it."""
+        return Sampling(temperature=self.temperature, seed=self.seed, max_tokens=self.answer_tokens_max)
+
+
+def read_settings() -> Settings:
+    """The settings of this process; UsageFault names every faulty variable at once, never a value."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = error.errors(include_input=False, include_url=False, include_context=False)
+        lines = [f"DEBRIEF_{str(f['loc'][0]).upper()}: {f['msg']}" for f in faults]
+        raise UsageFault("settings: " + "; ".join(lines)) from None

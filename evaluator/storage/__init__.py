@@ -1,0 +1,1 @@
+"""PostgreSQL, the truth: tables, transactions and named operations on them."""

@@ -1,0 +1,271 @@
+"""An evaluation's life: claimed, renewed, finished, released, failed; each step fenced and told as an event.
+
+Every write after the claim carries the fence. No row matched means that another worker owns it: LeaseLost, and
+nothing was written. Only the database's clock counts.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, func, select, text
+from sqlalchemy.dialects.postgresql import insert
+
+from evaluator.errors import LeaseLost
+from evaluator.evaluation import Quarantine, Retry, after_expiry
+from evaluator.judging import Sampling, Work
+from evaluator.scorecard import Scorecard
+from evaluator.storage.interviews import load_rubric
+from evaluator.storage.tables import evaluation, evaluation_event, node, scorecard
+from evaluator.values import Frozen, canonical, sha256
+
+EXPIRED_MAX = 200  # leases that one reconciler step handles
+
+
+class Claim(Frozen):
+    """A row that this worker owns until its lease runs out."""
+
+    id: int
+    fence: int
+    run_id: int
+    worker: str
+    attempts: int
+    stalls: int
+    work: Work
+
+
+# The run's row is not locked (FOR UPDATE OF e): with it 9 of 10 claims find nothing.
+_CLAIM = text(
+    """
+    UPDATE evaluation SET state = 'running', fence = fence + 1, worker = :worker, code = NULL, detail = NULL,
+        leased_until = clock_timestamp() + make_interval(secs => :lease_s), updated_at = clock_timestamp(),
+        run_id = (SELECT min(m.run_id) FROM run_member m JOIN run r ON r.id = m.run_id
+                  WHERE m.evaluation_id = evaluation.id AND r.state = 'open' AND m.outcome IS NULL)
+    WHERE id = (
+        SELECT e.id FROM evaluation e
+        WHERE e.state = 'pending' AND e.not_before <= clock_timestamp() AND e.model = :model
+          AND EXISTS (SELECT 1 FROM run_member m JOIN run r ON r.id = m.run_id
+                      WHERE m.evaluation_id = e.id AND m.skipped IS NULL AND m.outcome IS NULL AND r.state = 'open'
+                        AND (r.deadline IS NULL OR r.deadline > clock_timestamp()))
+        ORDER BY (e.fence > 0) DESC, e.id LIMIT 1 FOR UPDATE OF e SKIP LOCKED)
+    RETURNING *
+    """
+)
+
+
+def claim(db: Connection, *, worker: str, model: str, lease_s: float) -> Claim | None:
+    """The best due row of an open run that this judge may score; started ones first. None when nothing is due."""
+    row = db.execute(_CLAIM, {"worker": worker, "model": model, "lease_s": lease_s}).mappings().first()
+    if row is None:
+        return None
+    tell(db, row["id"], "claimed", fence=row["fence"], worker=worker, run_id=row["run_id"])
+    return Claim(
+        id=row["id"],
+        fence=row["fence"],
+        run_id=row["run_id"],
+        worker=worker,
+        attempts=row["attempts"],
+        stalls=row["stalls"],
+        work=work_of(db, dict(row)),
+    )
+
+
+def work_of(db: Connection, row: Mapping[str, Any]) -> Work:
+    """What an evaluation's row asks for."""
+    return Work(
+        interview_id=row["interview_id"],
+        evaluation_key=row["evaluation_key"],
+        transcript_key=row["transcript_key"],
+        transcript_sha256=row["transcript_sha256"],
+        rubric=load_rubric(db, row["rubric_id"], row["rubric_version"]),
+        model=row["model"],
+        sampling=Sampling.model_validate(row["sampling"]),
+        attempt=row["attempts"],
+    )
+
+
+def tell(
+    db: Connection,
+    evaluation_id: int,
+    kind: str,
+    *,
+    fence: int,
+    worker: str | None = None,
+    run_id: int | None = None,
+    **detail: object,
+) -> None:
+    """Appends one line to the row's story; ids and codes only."""
+    db.execute(
+        insert(evaluation_event).values(
+            evaluation_id=evaluation_id, kind=kind, fence=fence, worker=worker, run_id=run_id, detail=detail
+        )
+    )
+
+
+def _owned(claim: Claim) -> Any:
+    return (evaluation.c.id == claim.id) & (evaluation.c.fence == claim.fence) & (evaluation.c.state == "running")
+
+
+def _write(db: Connection, claim: Claim, **values: object) -> None:
+    changed = db.execute(
+        evaluation.update().where(_owned(claim)).values(updated_at=func.clock_timestamp(), **values)
+    ).rowcount
+    if changed != 1:
+        raise LeaseLost(f"interview {claim.work.interview_id}: another worker owns it, or it was cancelled")
+
+
+def _in(seconds: float) -> Any:
+    return func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+
+
+def renew(db: Connection, claim: Claim, *, lease_s: float) -> None:
+    """Moves the lease on; LeaseLost when it is no longer ours."""
+    _write(db, claim, leased_until=_in(lease_s))
+
+
+def note_section(db: Connection, claim: Claim, *, section_id: str, reused: bool) -> None:
+    """One more section is safe in the store: progress, so deaths are counted from zero again."""
+    _write(db, claim, sections_done=evaluation.c.sections_done + 1, stalls=0)
+    tell(db, claim.id, "section", fence=claim.fence, worker=claim.worker, section_id=section_id, reused=reused)
+
+
+def finalize(db: Connection, claim: Claim, body: Scorecard, execution: Mapping[str, Any]) -> str:
+    """Stores the scorecard and ends the row, both or neither; the scorecard's id."""
+    _write(db, claim, state="done", leased_until=None, sections_done=evaluation.c.sections_total)
+    scorecard_id = scorecard_id_of(claim.work)
+    db.execute(
+        insert(scorecard).values(
+            id=scorecard_id,
+            evaluation_id=claim.id,
+            interview_id=claim.work.interview_id,
+            evaluation_key=claim.work.evaluation_key,
+            state=body.state,
+            body=body.model_dump(mode="json"),
+            body_sha256=body.digest,
+            execution=dict(execution),
+        )
+    )
+    tell(db, claim.id, "done", fence=claim.fence, worker=claim.worker, run_id=claim.run_id, state=body.state)
+    return scorecard_id
+
+
+def scorecard_id_of(work: Work) -> str:
+    """The same inputs of the same interview always get the same scorecard id."""
+    return "sc_" + sha256(canonical([work.interview_id, work.evaluation_key]))[:12]
+
+
+def release(db: Connection, claim: Claim, *, reason: str) -> None:
+    """Gives the row back at once; an interruption limits nothing."""
+    _write(
+        db,
+        claim,
+        state="pending",
+        leased_until=None,
+        worker=None,
+        sections_done=0,
+        not_before=func.clock_timestamp(),
+        interruptions=evaluation.c.interruptions + 1,
+    )
+    tell(db, claim.id, "released", fence=claim.fence, worker=claim.worker, run_id=claim.run_id, reason=reason)
+
+
+def fail(db: Connection, claim: Claim, decision: Retry | Quarantine) -> None:
+    """Writes what follows a failure: another try later, or a person."""
+    end: dict[str, object] = {"leased_until": None, "worker": None, "code": decision.code, "detail": decision.detail}
+    if isinstance(decision, Quarantine):
+        _write(db, claim, state="quarantined", attempts=evaluation.c.attempts + 1, **end)
+    else:
+        counted = 1 if decision.counts == "attempt" else 0
+        _write(
+            db,
+            claim,
+            state="pending",
+            sections_done=0,
+            attempts=evaluation.c.attempts + counted,
+            not_before=_in(decision.delay_s),
+            **end,
+        )
+    tell(
+        db,
+        claim.id,
+        "quarantined" if isinstance(decision, Quarantine) else "retry",
+        fence=claim.fence,
+        worker=claim.worker,
+        run_id=claim.run_id,
+        code=decision.code,
+        detail=decision.detail,
+    )
+
+
+def expire_leases(db: Connection, *, limit: int = EXPIRED_MAX) -> int:
+    """Takes back rows whose worker stopped renewing; how many."""
+    rows = db.execute(
+        select(evaluation.c.id, evaluation.c.fence, evaluation.c.stalls, evaluation.c.worker)
+        .where(evaluation.c.state == "running", evaluation.c.leased_until < func.clock_timestamp())
+        .order_by(evaluation.c.leased_until)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    for row in rows:
+        decision = after_expiry(row.stalls)
+        stuck = isinstance(decision, Quarantine)
+        db.execute(
+            evaluation.update()
+            .where(evaluation.c.id == row.id)
+            .values(
+                state="quarantined" if stuck else "pending",
+                fence=evaluation.c.fence + 1,
+                leased_until=None,
+                worker=None,
+                sections_done=0,
+                stalls=evaluation.c.stalls + 1,
+                not_before=func.clock_timestamp(),
+                code=decision.code,
+                detail=decision.detail,
+                updated_at=func.clock_timestamp(),
+            )
+        )
+        tell(
+            db,
+            row.id,
+            "quarantined" if stuck else "expired",
+            fence=row.fence + 1,
+            worker=row.worker,
+            code=decision.code,
+        )
+    return len(rows)
+
+
+_DUE = text(
+    """
+    SELECT count(*) FROM (
+        SELECT 1 FROM evaluation e
+        WHERE e.state = 'pending' AND e.not_before <= clock_timestamp()
+          AND EXISTS (SELECT 1 FROM run_member m JOIN run r ON r.id = m.run_id
+                      WHERE m.evaluation_id = e.id AND m.skipped IS NULL AND m.outcome IS NULL AND r.state = 'open'
+                        AND (r.deadline IS NULL OR r.deadline > clock_timestamp()))
+        LIMIT :most) due
+    """
+)
+
+
+def due(db: Connection, *, most: int = 1_000_000) -> int:
+    """Rows that could be claimed now, counted up to `most`; the measure of work to scale on."""
+    return int(db.execute(_DUE, {"most": most}).scalar_one())
+
+
+def seen(db: Connection, *, name: str, kind: str, version: str) -> None:
+    """This worker or reconciler is alive."""
+    statement = insert(node).values(name=name, kind=kind, version=version)
+    db.execute(
+        statement.on_conflict_do_update(
+            index_elements=[node.c.name],
+            set_={"kind": kind, "version": version, "seen_at": func.clock_timestamp()},
+        )
+    )
+
+
+def alive(db: Connection, *, kind: str, within_s: float) -> int:
+    """How many workers or reconcilers were seen lately."""
+    return db.execute(
+        select(func.count()).select_from(node).where(node.c.kind == kind, node.c.seen_at > _in(-within_s))
+    ).scalar_one()

@@ -1,0 +1,112 @@
+"""Interviews, rubrics and what intake refused."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from sqlalchemy import Connection, func, select
+from sqlalchemy.dialects.postgresql import insert
+
+from evaluator.errors import Conflict, NotFound
+from evaluator.manifest import Manifest
+from evaluator.storage.tables import evaluation, intake_rejection, interview, rubric
+from rubrics.model import Rubric
+
+CONSENT_DENIED = frozenset({"refused", "withdrawn"})
+
+
+def release_rubric(db: Connection, value: Rubric) -> None:
+    """Makes this rubric version known for good; Conflict when the same id@version has another digest."""
+    db.execute(
+        insert(rubric)
+        .values(id=value.id, version=value.version, digest=value.digest, body=value.model_dump(mode="json"))
+        .on_conflict_do_nothing()
+    )
+    known = db.execute(
+        select(rubric.c.digest).where(rubric.c.id == value.id, rubric.c.version == value.version)
+    ).scalar_one()
+    if known != value.digest:
+        raise Conflict(
+            f"rubric {value.ref} was released with another text (digest {known[:12]}, file has {value.digest[:12]}); "
+            "give the changed rubric a new version"
+        )
+
+
+def load_rubric(db: Connection, rubric_id: str, version: str) -> Rubric:
+    """A released rubric; NotFound when no such version was released here."""
+    body = db.execute(
+        select(rubric.c.body).where(rubric.c.id == rubric_id, rubric.c.version == version)
+    ).scalar_one_or_none()
+    if body is None:
+        raise NotFound(f"rubric {rubric_id}@{version} is not known here; see: debrief rubric list")
+    return Rubric.model_validate(body)
+
+
+def released_rubrics(db: Connection) -> tuple[Rubric, ...]:
+    """All released rubrics by id and release."""
+    bodies = db.execute(select(rubric.c.body).order_by(rubric.c.id, rubric.c.released_at)).scalars()
+    return tuple(Rubric.model_validate(body) for body in bodies)
+
+
+def take_in(db: Connection, manifest: Manifest) -> Literal["new", "updated", "unchanged"]:
+    """Writes the interview's row from its manifest; the same manifest again changes nothing."""
+    row = _interview_row(manifest)
+    inserted = db.execute(insert(interview).values(row).on_conflict_do_nothing().returning(interview.c.id)).first()
+    if inserted is not None:
+        return "new"
+    known = db.execute(
+        select(interview.c.manifest).where(interview.c.id == manifest.interview_id).with_for_update()
+    ).scalar_one()
+    if known == row["manifest"]:
+        return "unchanged"
+    db.execute(interview.update().where(interview.c.id == manifest.interview_id).values(row))
+    if manifest.consent.status in CONSENT_DENIED:
+        _block(db, manifest.interview_id)
+    return "updated"
+
+
+def _block(db: Connection, interview_id: str) -> None:
+    """No model call without consent: what waits or runs is fenced off."""
+    db.execute(
+        evaluation.update()
+        .where(evaluation.c.interview_id == interview_id, evaluation.c.state.in_(["pending", "running"]))
+        .values(state="blocked", fence=evaluation.c.fence + 1, leased_until=None, worker=None, code="consent")
+    )
+
+
+def _interview_row(manifest: Manifest) -> dict[str, Any]:
+    return {
+        "id": manifest.interview_id,
+        "candidate_ref": manifest.candidate.ref,
+        "candidate_name": manifest.candidate.name,
+        "requisition": manifest.requisition,
+        "rubric_id": manifest.rubric_id,
+        "rubric_version": manifest.rubric_version,
+        "language": manifest.language,
+        "consent": manifest.consent.status,
+        "manifest": manifest.model_dump(mode="json"),
+        "transcript_key": manifest.transcript.key,
+        "transcript_sha256": manifest.transcript.sha256,
+        "started_at": manifest.started_at,
+        "ended_at": manifest.ended_at,
+    }
+
+
+def known_interviews(db: Connection, ids: Iterable[str]) -> frozenset[str]:
+    """Which of these ids have a row."""
+    return frozenset(db.execute(select(interview.c.id).where(interview.c.id.in_(list(ids)))).scalars())
+
+
+def reject(db: Connection, *, key: str, kept_as: str, reason: str) -> None:
+    """Remembers an inbox object that cannot be trusted."""
+    db.execute(insert(intake_rejection).values(key=key, kept_as=kept_as, reason=reason).on_conflict_do_nothing())
+
+
+def rejections(db: Connection, *, limit: int = 50) -> tuple[Mapping[str, Any], ...]:
+    """The newest refusals first."""
+    rows = db.execute(select(intake_rejection).order_by(intake_rejection.c.id.desc()).limit(limit)).mappings()
+    return tuple(dict(row) for row in rows)
+
+
+def rejection_count(db: Connection) -> int:
+    """How many objects intake has refused."""
+    return db.execute(select(func.count()).select_from(intake_rejection)).scalar_one()

@@ -1,0 +1,163 @@
+"""What the command line and the pages read: lists and single records, newest first, page by page."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from evaluator.errors import NotFound
+from evaluator.manifest import RecordingRef
+from evaluator.scorecard import Scorecard
+from evaluator.values import Frozen
+
+PAGE_MAX = 200
+
+
+class InterviewRow(Frozen):
+    """One line of the list of interviews, with its latest evaluation."""
+
+    id: str
+    candidate_ref: str
+    requisition: str
+    rubric: str  # id@version
+    started_at: datetime | None
+    taken_in_at: datetime
+    consent: str
+    state: str  # not_started, or the evaluation's or scorecard's state
+    code: str | None  # of the last failure
+    sections_done: int
+    sections_total: int
+    scorecard_id: str | None
+    overall: float | None
+    spread: float | None
+    scored: int | None  # criteria with a level
+    of: int | None
+    alerts: int
+    judge_notice: str | None
+
+
+class StoredScorecard(Frozen):
+    """A scorecard with what stands beside its body."""
+
+    id: str
+    interview_id: str
+    candidate_ref: str
+    requisition: str
+    rubric_id: str
+    rubric_version: str
+    interviewed_at: datetime | None
+    transcript_key: str
+    transcript_sha256: str
+    recording: RecordingRef
+    body: Scorecard
+    body_sha256: str
+    execution: dict[str, Any]
+    created_at: datetime
+    superseded_by: str | None  # a newer scorecard of the same interview
+    run: str | None
+
+
+_INTERVIEWS = """
+    SELECT i.id, i.candidate_ref, i.requisition, i.rubric_id || '@' || i.rubric_version AS rubric, i.started_at,
+        i.taken_in_at, i.consent,
+        CASE WHEN e.state IS NULL THEN 'not_started' WHEN e.state = 'done' THEN s.state ELSE e.state END AS state,
+        e.code, coalesce(e.sections_done, 0) AS sections_done, coalesce(e.sections_total, 0) AS sections_total,
+        s.id AS scorecard_id, (s.body #>> '{overall,value}')::float AS overall,
+        (s.body #>> '{overall,spread}')::float AS spread, (s.body #>> '{overall,scored}')::int AS scored,
+        (s.body #>> '{overall,of}')::int AS of, coalesce(jsonb_array_length(s.body -> 'alerts'), 0) AS alerts,
+        s.body #>> '{provenance,judge_notice}' AS judge_notice
+    FROM interview i
+    LEFT JOIN LATERAL (SELECT * FROM evaluation e WHERE e.interview_id = i.id ORDER BY e.id DESC LIMIT 1) e ON true
+    LEFT JOIN scorecard s ON s.evaluation_id = e.id
+"""
+
+
+def interviews(
+    db: Connection,
+    *,
+    requisition: str | None = None,
+    run: str | None = None,
+    after: tuple[datetime, str] | None = None,
+    limit: int = 50,
+) -> Sequence[InterviewRow]:
+    """Interviews, the newest intake first; `after` is the last line's (taken_in_at, id) of the page before."""
+    where = ["true"]
+    values: dict[str, object] = {"limit": min(limit, PAGE_MAX)}
+    if requisition is not None:
+        where.append("i.requisition = :requisition")
+        values |= {"requisition": requisition}
+    if run is not None:
+        where.append(
+            "EXISTS (SELECT 1 FROM run_member m JOIN run r ON r.id = m.run_id "
+            "JOIN evaluation x ON x.id = m.evaluation_id WHERE r.name = :run AND x.interview_id = i.id)"
+        )
+        values |= {"run": run}
+    if after is not None:
+        where.append("(i.taken_in_at < :at OR (i.taken_in_at = :at AND i.id > :id))")
+        values |= {"at": after[0], "id": after[1]}
+    query = text(f"{_INTERVIEWS} WHERE {' AND '.join(where)} ORDER BY i.taken_in_at DESC, i.id LIMIT :limit")
+    return [InterviewRow.model_validate(dict(row)) for row in db.execute(query, values).mappings()]
+
+
+def interview_count(db: Connection) -> int:
+    """How many interviews were taken in."""
+    return int(db.execute(text("SELECT count(*) FROM interview")).scalar_one())
+
+
+_SCORECARD = """
+    SELECT s.id, s.interview_id, i.candidate_ref, i.requisition, e.rubric_id, e.rubric_version,
+        i.started_at AS interviewed_at, e.transcript_key, e.transcript_sha256, i.manifest -> 'recording' AS recording,
+        s.body, s.body_sha256, s.execution, s.created_at, r.name AS run,
+        (SELECT n.id FROM scorecard n WHERE n.interview_id = s.interview_id AND n.created_at > s.created_at
+         ORDER BY n.created_at DESC LIMIT 1) AS superseded_by
+    FROM scorecard s JOIN evaluation e ON e.id = s.evaluation_id JOIN interview i ON i.id = s.interview_id
+    LEFT JOIN run r ON r.id = e.run_id
+"""
+
+
+def find_scorecard(db: Connection, ref: str) -> StoredScorecard:
+    """The scorecard of that id, or the newest of that interview; NotFound."""
+    query = text(f"{_SCORECARD} WHERE s.id = :ref OR s.interview_id = :ref ORDER BY s.created_at DESC LIMIT 1")
+    row = db.execute(query, {"ref": ref}).mappings().first()
+    if row is None:
+        raise NotFound(f"no scorecard {ref}: it is neither a scorecard's id nor an interview with one")
+    return StoredScorecard.model_validate(dict(row))
+
+
+def scorecards(
+    db: Connection, *, requisition: str | None = None, run: str | None = None, after: str = "", limit: int = PAGE_MAX
+) -> Sequence[StoredScorecard]:
+    """Scorecards in the order of their ids; `after` is the last id of the page before."""
+    where, values = ["s.id > :after"], {"after": after}
+    if requisition is not None:
+        where.append("i.requisition = :requisition")
+        values["requisition"] = requisition
+    if run is not None:
+        where.append(
+            "EXISTS (SELECT 1 FROM run_member m JOIN run q ON q.id = m.run_id "
+            "WHERE q.name = :run AND m.evaluation_id = e.id)"
+        )
+        values["run"] = run
+    query = text(f"{_SCORECARD} WHERE {' AND '.join(where)} ORDER BY s.id LIMIT :limit")
+    rows = db.execute(query, {**values, "limit": min(limit, PAGE_MAX)}).mappings()
+    return [StoredScorecard.model_validate(dict(row)) for row in rows]
+
+
+class Event(Frozen):
+    """One line of an evaluation's story."""
+
+    at: datetime
+    kind: str
+    fence: int
+    worker: str | None
+    detail: dict[str, Any]
+
+
+def history(db: Connection, interview_id: str) -> Sequence[Event]:
+    """All that happened to an interview's evaluations, in order."""
+    query = text(
+        "SELECT v.at, v.kind, v.fence, v.worker, v.detail FROM evaluation_event v "
+        "JOIN evaluation e ON e.id = v.evaluation_id WHERE e.interview_id = :id ORDER BY v.id LIMIT 10000"
+    )
+    return [Event.model_validate(dict(row)) for row in db.execute(query, {"id": interview_id}).mappings()]

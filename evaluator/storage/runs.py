@@ -1,0 +1,285 @@
+"""Runs: what they selected, where their members stand, and when they end."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Row, Select, and_, exists, func, not_, select, text, tuple_
+from sqlalchemy.dialects.postgresql import insert
+
+from evaluator.errors import Conflict, NotFound
+from evaluator.evaluation import COUNTS, Only, RunCounts
+from evaluator.judging import Sampling
+from evaluator.prompts import PROMPT_VERSION, evaluation_key
+from evaluator.storage.evaluations import tell
+from evaluator.storage.interviews import CONSENT_DENIED
+from evaluator.storage.tables import evaluation, interview, rubric, run, run_member
+from evaluator.values import Frozen
+
+BATCH_ROWS = 1_000
+
+AnyRow = Row[*tuple[Any, ...]]
+
+
+class Selection(Frozen):
+    """Which interviews a run is for."""
+
+    only: Only = "missing"
+    requisition: str | None = None
+    rubric: str | None = None  # id@version
+    interviews: tuple[str, ...] = ()  # none: every interview
+    since: datetime | None = None  # taken in at or after
+    until: datetime | None = None
+    limit: int | None = None
+
+
+class Judge(Frozen):
+    """With what a run scores."""
+
+    model: str
+    sampling: Sampling
+    require_consent: bool = False
+
+
+class RunStatus(Frozen):
+    """A run as the command line, the page and --json show it."""
+
+    name: str
+    state: Literal["open", "paused", "closed"]
+    closed_because: str | None
+    model: str
+    counts: RunCounts
+    sections_done: int
+    sections_total: int
+    created_at: datetime
+    closed_at: datetime | None
+
+
+class _Member(Frozen):
+    interview_id: str
+    evaluation_key: str
+    blocked: bool
+    row: dict[str, Any]
+
+
+def start_run(
+    db: Connection, *, name: str, selection: Selection, judge: Judge, deadline: datetime | None = None
+) -> RunCounts:
+    """Opens a run over what the selection finds now; its members never change. Conflict: the name is taken."""
+    members = selected(db, selection, judge)
+    run_id = db.execute(
+        insert(run)
+        .values(name=name, selection=selection.model_dump(mode="json"), model=judge.model, deadline=deadline)
+        .on_conflict_do_nothing()
+        .returning(run.c.id)
+    ).scalar_one_or_none()
+    if run_id is None:
+        raise Conflict(f"run {name} exists already; see: debrief run status {name}")
+    for batch in _batches(members):
+        _enrol(db, run_id, batch, retry=selection.only == "failed")
+    close_runs(db)
+    return run_counts(db, run_id)
+
+
+def selected(db: Connection, selection: Selection, judge: Judge) -> list[_Member]:
+    """The interviews that the selection finds, with the evaluation each would get."""
+    members = [_member(row, judge) for row in db.execute(_candidates(selection))]
+    if selection.only == "stale":
+        pairs = select(evaluation.c.interview_id, evaluation.c.evaluation_key).where(evaluation.c.state == "done")
+        current = {tuple(pair) for pair in db.execute(pairs)}
+        members = [m for m in members if (m.interview_id, m.evaluation_key) not in current]
+    return members[: selection.limit]
+
+
+def _candidates(selection: Selection) -> Select[*tuple[Any, ...]]:
+    i, e = interview.c, evaluation.c
+    of_this = and_(e.interview_id == i.id, e.rubric_id == i.rubric_id)
+    same = and_(of_this, e.rubric_version == i.rubric_version, e.transcript_sha256 == i.transcript_sha256)
+    query = (
+        select(interview, rubric.c.digest.label("rubric_digest"), rubric.c.body.label("rubric_body"))
+        .join(rubric, and_(rubric.c.id == i.rubric_id, rubric.c.version == i.rubric_version))
+        .order_by(i.taken_in_at, i.id)
+    )
+    wanted = {
+        "missing": not_(exists().where(same, e.state == "done")),
+        "failed": exists().where(same, e.state == "quarantined"),
+        "stale": exists().where(of_this, e.state == "done"),
+    }
+    if selection.only in wanted:
+        query = query.where(wanted[selection.only])
+    if selection.requisition:
+        query = query.where(i.requisition == selection.requisition)
+    if selection.rubric:
+        query = query.where(i.rubric_id + "@" + i.rubric_version == selection.rubric)
+    if selection.interviews:
+        query = query.where(i.id.in_(selection.interviews))
+    if selection.since:
+        query = query.where(i.taken_in_at >= selection.since)
+    if selection.until:
+        query = query.where(i.taken_in_at < selection.until)
+    return query
+
+
+def _member(row: AnyRow, judge: Judge) -> _Member:
+    key = evaluation_key(
+        transcript_sha256=row.transcript_sha256,
+        rubric_digest=row.rubric_digest,
+        model=judge.model,
+        sampling=judge.sampling,
+    )
+    denied = row.consent in CONSENT_DENIED or (row.consent == "unknown" and judge.require_consent)
+    return _Member(
+        interview_id=row.id,
+        evaluation_key=key,
+        blocked=denied,
+        row={
+            "interview_id": row.id,
+            "evaluation_key": key,
+            "rubric_id": row.rubric_id,
+            "rubric_version": row.rubric_version,
+            "transcript_key": row.transcript_key,
+            "transcript_sha256": row.transcript_sha256,
+            "model": judge.model,
+            "prompt_version": PROMPT_VERSION,
+            "sampling": judge.sampling.model_dump(mode="json"),
+            "state": "blocked" if denied else "pending",
+            "code": "consent" if denied else None,
+            "sections_total": len(row.rubric_body["sections"]),
+        },
+    )
+
+
+def _batches(members: Sequence[_Member]) -> Iterable[Sequence[_Member]]:
+    return (members[start : start + BATCH_ROWS] for start in range(0, len(members), BATCH_ROWS))
+
+
+def _enrol(db: Connection, run_id: int, members: Sequence[_Member], *, retry: bool) -> None:
+    db.execute(insert(evaluation).values([m.row for m in members]).on_conflict_do_nothing())
+    pairs = [(m.interview_id, m.evaluation_key) for m in members]
+    rows = db.execute(
+        select(evaluation.c.id, evaluation.c.state, evaluation.c.fence).where(
+            tuple_(evaluation.c.interview_id, evaluation.c.evaluation_key).in_(pairs)
+        )
+    ).all()
+    if retry:
+        _retry(db, run_id, [row for row in rows if row.state == "quarantined"])
+    db.execute(
+        insert(run_member).values(
+            [
+                {"run_id": run_id, "evaluation_id": row.id, "skipped": "up_to_date" if row.state == "done" else None}
+                for row in rows
+            ]
+        )
+    )
+
+
+def _retry(db: Connection, run_id: int, rows: Sequence[AnyRow]) -> None:
+    for row in rows:
+        db.execute(
+            evaluation.update()
+            .where(evaluation.c.id == row.id, evaluation.c.state == "quarantined")
+            .values(
+                state="pending",
+                attempts=0,
+                stalls=0,
+                sections_done=0,
+                not_before=func.clock_timestamp(),
+                code=None,
+                detail=None,
+            )
+        )
+        tell(db, row.id, "retried", fence=row.fence, run_id=run_id)
+
+
+# Where a member stands; a closed run's outcome is written once and never follows later work.
+_STANDING = """
+    CASE WHEN m.outcome IS NOT NULL THEN m.outcome WHEN m.skipped IS NOT NULL THEN 'skipped'
+         WHEN e.state = 'done' THEN s.state WHEN e.state = 'quarantined' THEN 'failed' ELSE e.state END
+"""
+_MEMBERS = """
+    FROM run_member m JOIN evaluation e ON e.id = m.evaluation_id LEFT JOIN scorecard s ON s.evaluation_id = e.id
+"""
+
+
+def run_counts(db: Connection, run_id: int) -> RunCounts:
+    """Where the run's members stand now, or stood when it closed."""
+    query = text(f"SELECT {_STANDING} AS standing, count(*) AS n {_MEMBERS} WHERE m.run_id = :run GROUP BY 1")
+    found = {row.standing: row.n for row in db.execute(query, {"run": run_id})}
+    return RunCounts(selected=sum(found.values()), **{name: found.get(name, 0) for name in COUNTS})
+
+
+def run_status(db: Connection, name: str) -> RunStatus:
+    """One run; NotFound."""
+    row = db.execute(select(run).where(run.c.name == name)).first()
+    if row is None:
+        raise NotFound(f"run {name} does not exist; see: debrief run list")
+    return _status(db, row)
+
+
+def run_list(db: Connection, *, limit: int = 50) -> tuple[RunStatus, ...]:
+    """The newest runs first."""
+    rows = db.execute(select(run).order_by(run.c.id.desc()).limit(limit)).all()
+    return tuple(_status(db, row) for row in rows)
+
+
+def _status(db: Connection, row: AnyRow) -> RunStatus:
+    sections = db.execute(
+        text(
+            "SELECT coalesce(sum(e.sections_done), 0) AS done, coalesce(sum(e.sections_total), 0) AS total "
+            "FROM run_member m JOIN evaluation e ON e.id = m.evaluation_id "
+            "WHERE m.run_id = :run AND m.skipped IS NULL"
+        ),
+        {"run": row.id},
+    ).one()
+    return RunStatus(
+        name=row.name,
+        state=row.state,
+        closed_because=row.closed_because,
+        model=row.model,
+        counts=run_counts(db, row.id),
+        sections_done=sections.done,
+        sections_total=sections.total,
+        created_at=row.created_at,
+        closed_at=row.closed_at,
+    )
+
+
+def run_failures(db: Connection, name: str, *, limit: int = 100) -> tuple[Mapping[str, Any], ...]:
+    """Quarantined members of a run with their reasons."""
+    query = text(
+        f"SELECT e.interview_id AS interview, e.code AS reason, e.detail, e.attempts, e.stalls {_MEMBERS}"
+        f" JOIN run r ON r.id = m.run_id WHERE r.name = :name AND {_STANDING} = 'failed' ORDER BY e.id LIMIT :limit"
+    )
+    return tuple(dict(row) for row in db.execute(query, {"name": name, "limit": limit}).mappings())
+
+
+def close_runs(db: Connection) -> int:
+    """Closes open runs that have nothing left to do, or are past their deadline; how many."""
+    left = f"EXISTS (SELECT 1 {_MEMBERS} WHERE m.run_id = r.id AND {_STANDING} IN ('pending', 'running'))"
+    rows = db.execute(
+        text(
+            "SELECT r.id, CASE WHEN r.deadline <= clock_timestamp() THEN 'deadline' ELSE 'finished' END AS because "
+            f"FROM run r WHERE r.state = 'open' AND (r.deadline <= clock_timestamp() OR NOT {left}) "
+            "ORDER BY r.id LIMIT 50 FOR UPDATE SKIP LOCKED"
+        )
+    ).all()
+    for row in rows:
+        close_run(db, row.id, because=row.because)
+    return len(rows)
+
+
+def close_run(db: Connection, run_id: int, *, because: str) -> None:
+    """Ends a run and writes each member's outcome, once."""
+    db.execute(
+        text(
+            f"UPDATE run_member SET outcome = stood.standing FROM (SELECT m.evaluation_id, {_STANDING} AS standing "
+            f"{_MEMBERS} WHERE m.run_id = :run) stood "
+            "WHERE run_member.run_id = :run AND run_member.evaluation_id = stood.evaluation_id"
+        ),
+        {"run": run_id},
+    )
+    db.execute(
+        run.update()
+        .where(run.c.id == run_id, run.c.state != "closed")
+        .values(state="closed", closed_because=because, closed_at=func.clock_timestamp())
+    )
