@@ -25,7 +25,7 @@ DebriefError                      exit code 1 unless a subclass says otherwise
 └── Drained                           this worker stops before its next model call; the row is released
 """
 
-from dataclasses import dataclass
+from rubrics.faults import Fault
 
 
 class DebriefError(Exception):
@@ -42,21 +42,8 @@ class UsageFault(DebriefError):
     code = "usage"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Fault:
-    """One fault at one place of a document; line and column count from 1."""
-
-    path: str  # file name as given
-    line: int
-    column: int
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.path}:{self.line}:{self.column}: {self.message}"
-
-
 class RubricFault(UsageFault):
-    """Raised when a rubric file has faults; carries all of them."""
+    """Raised when rubric files have faults; names all of them, one a line."""
 
     code = "rubric"
 

@@ -12,9 +12,9 @@ from evaluator.formats import Record
 from evaluator.formats.document import shown
 from evaluator.formats.record import clean
 from evaluator.formats.sections import mark_sections, sections_found
-from evaluator.layout import archived_manifest_key, checked, manifest_key, transcript_key
+from evaluator.layout import INTERVIEWS, checked, manifest_key, transcript_key
 from evaluator.manifest import MANIFEST_BYTES_MAX, Candidate, Consent, Manifest, TranscriptRef
-from evaluator.ports import ObjectStore
+from evaluator.ports import ObjectStore, walk
 from evaluator.transcript import TRANSCRIPT_BYTES_MAX, Transcript, first_fault, segmented
 from evaluator.values import canonical, sha256
 from rubrics.model import Rubric
@@ -86,13 +86,12 @@ def prepare(
 def hand_in(store: ObjectStore, prepared: Prepared) -> Literal["new", "unchanged", "known"]:
     """Writes the transcript, then the manifest, create-only, so that half an import is no interview.
 
-    "new": it now waits in the inbox. "unchanged": it already waited there, byte for byte. "known": intake took in
-    the same manifest before, and nothing is written. Raises Conflict when another manifest of this interview waits,
-    DigestMismatch when the store's transcript is not what its key says, and what the store raises.
+    "new": it now waits in the inbox. "unchanged": it already waited there, byte for byte. "known": the last manifest
+    of this interview that intake took in is the same, and nothing is written. Raises Conflict when another manifest of
+    this interview waits, DigestMismatch when the store's transcript is not what its key says, and faults of the store.
     """
-    interview_id, digest = prepared.interview_id, sha256(prepared.manifest_bytes)
-    archived = archived_manifest_key(interview_id, digest)
-    if store.get(archived, bytes_max=MANIFEST_BYTES_MAX) is not None:
+    interview_id = prepared.interview_id
+    if _taken_in(store, prepared):
         return "known"
     _put_transcript(store, prepared)
     try:
@@ -103,8 +102,8 @@ def hand_in(store: ObjectStore, prepared: Prepared) -> Literal["new", "unchanged
         return "new"
     if waiting == prepared.manifest_bytes:
         return "unchanged"
-    if waiting is None and store.get(archived, bytes_max=MANIFEST_BYTES_MAX) is not None:
-        return "known"  # taken in between our two looks
+    if waiting is None and _taken_in(store, prepared):
+        return "known"  # between our two looks
     raise Conflict(
         f"interview {interview_id}: another version of it waits in the inbox; "
         "run `debrief intake` first, then import again"
@@ -172,6 +171,12 @@ def _id(noun: str, value: str) -> str:
 def _person(name: str | None) -> str | None:
     """The candidate's name on one line and within the manifest's limit; null where none is given."""
     return " ".join(clean(name).split())[:200] or None if name else None
+
+
+def _taken_in(store: ObjectStore, prepared: Prepared) -> bool:
+    """Whether intake's newest archived manifest of this interview is this one; its key ends in the digest."""
+    newest = max(walk(store, f"{INTERVIEWS}{prepared.interview_id}/manifest-"), default="")  # names begin with the time
+    return newest.endswith(f"-{sha256(prepared.manifest_bytes)[:16]}.json")
 
 
 def _put_transcript(store: ObjectStore, prepared: Prepared) -> None:

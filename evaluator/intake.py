@@ -131,7 +131,7 @@ def rescan(database: Database, store: ObjectStore, find_rubric: FindRubric) -> I
         if name.startswith("manifest-"):
             manifests[interview_id] = key  # the last one in order of time
     with database.begin() as db:
-        known = known_interviews(db, manifests)
+        known = known_interviews(db)
     for interview_id, key in manifests.items():
         if interview_id not in known:
             report = report.plus(_take_in_again(database, store, find_rubric, key))

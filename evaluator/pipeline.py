@@ -113,20 +113,41 @@ async def evaluate(work: Work, tools: Tools) -> Evaluated:
     return Evaluated(scorecard=scorecard, facts=tuple(facts for _, facts in done))
 
 
+def recompute(work: Work, store: ObjectStore) -> Scorecard:
+    """The scorecard from the transcript and the checkpoints alone; no model is called, nothing is written."""
+    transcript = load_transcript(work, store)
+    completions, failed = {}, {}
+    for section in work.rubric.sections:
+        if without_a_call(transcript, section) is not None:
+            continue
+        request = judge_request(section, transcript.in_section(section.id), model=work.model, sampling=work.sampling)
+        key = checkpoint_key(work.interview_id, work.evaluation_key, section.id)
+        if (found := read_checkpoint(store, key, request, section)) is None:
+            failed[section.id] = TOO_LONG  # the only reason for which a finished evaluation lacks a checkpoint
+        else:
+            completions[section.id] = found
+    return conclude(transcript, work.rubric, completions, failed=failed, model=work.model, sampling=work.sampling)
+
+
 def load_transcript(work: Work, store: ObjectStore) -> Transcript:
-    """The transcript that the row names, proven by its digest."""
-    data = store.get(work.transcript_key, bytes_max=TRANSCRIPT_BYTES_MAX)
-    if data is None:
-        raise ObjectMissing(f"transcript {work.transcript_key} is not in the store; import the interview again")
-    if sha256(data) != work.transcript_sha256:
-        raise DigestMismatch(f"transcript {work.transcript_key} is not the one that was taken in (sha256 differs)")
-    try:
-        transcript = parse_transcript(data)
-    except TranscriptFault as fault:
-        raise ContentError(str(fault)) from None
+    """The transcript that the row names; its digest and the rest of the row must give the row's evaluation key."""
+    transcript = fetch_transcript(store, key=work.transcript_key, digest=work.transcript_sha256)
     if key_for(transcript, work.rubric, model=work.model, sampling=work.sampling) != work.evaluation_key:
         raise DigestMismatch(f"interview {work.interview_id}: the inputs do not give evaluation {work.evaluation_key}")
     return transcript
+
+
+def fetch_transcript(store: ObjectStore, *, key: str, digest: str) -> Transcript:
+    """The transcript under the key, proven by its sha256."""
+    data = store.get(key, bytes_max=TRANSCRIPT_BYTES_MAX)
+    if data is None:
+        raise ObjectMissing(f"transcript {key} is not in the store; import the interview again")
+    if sha256(data) != digest:
+        raise DigestMismatch(f"transcript {key} is not the one that was taken in (sha256 differs)")
+    try:
+        return parse_transcript(data)
+    except TranscriptFault as fault:
+        raise ContentError(str(fault)) from None
 
 
 def plan(

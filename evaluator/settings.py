@@ -1,5 +1,6 @@
 """The settings: DEBRIEF_* variables of the environment, read once, and nothing else."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -43,12 +44,20 @@ class Settings(BaseSettings):
     lease_s: Seconds = 30.0
     heartbeat_s: Seconds = 10.0
     tick_s: Seconds = 5.0
+    soft_shutdown_s: Annotated[float, Field(ge=0, le=3_600)] = Field(
+        default=30.0, description="what a worker that is told to stop leaves running tasks to finish"
+    )
     node: str = Field(
         default="", max_length=64, description="this machine's name in the accounts; its host name if empty"
     )
 
     web_host: str = Field(default="127.0.0.1", description="loopback only until there is a login")
     web_port: int = Field(default=8321, ge=0, le=65_535)
+
+    @property
+    def rubric_folders(self) -> tuple[Path, ...]:
+        """The folders of DEBRIEF_RUBRICS."""
+        return tuple(Path(part) for part in self.rubrics.split(os.pathsep) if part)
 
     @property
     def sampling(self) -> Sampling:

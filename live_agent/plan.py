@@ -14,9 +14,9 @@ CONSENT_ASKS_MAX = 2  # an unclear answer is asked for once more; unclear again 
 
 CONSENT_VERSION = "consent-1"
 CONSENT_TEXT = (
-    "Before we begin: I am an automated interviewer. This conversation is recorded and written down, and software drafts "
-    "a scorecard from what you say. A person reads it and makes every decision. You may skip any question and stop at "
-    "any time. Is that all right with you?"
+    "Before we begin: this conversation is recorded and written down, and software drafts a scorecard from it that "
+    "people read before they decide anything. You may leave out any question and stop at any time. Is that all right "
+    "with you?"
 )
 
 StepKind = Literal["consent", "opening", "intro", "question", "follow_up", "closing"]

@@ -12,10 +12,12 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import (
     AliasEvent,
+    CollectionStartEvent,
     DocumentStartEvent,
     Event,
     MappingEndEvent,
     MappingStartEvent,
+    NodeEvent,
     ScalarEvent,
     SequenceEndEvent,
     SequenceStartEvent,
@@ -23,7 +25,9 @@ from ruamel.yaml.events import (
 
 from rubrics.faults import Fault, RubricError, in_file_order
 
-BYTES_MAX = 128 * 1024  # per file (characters, where text is given); a rubric of twelve full sections takes about 60 KiB
+BYTES_MAX = (
+    128 * 1024
+)  # per file (characters, where text is given); a rubric of twelve full sections takes about 60 KiB
 DEPTH_MAX = 8  # levels of nesting; a rubric has 6
 NODES_MAX = 5_000  # per file; a rubric of twelve full sections has about 1,200
 
@@ -209,7 +213,7 @@ class _Builder:
         elif isinstance(event, MappingEndEvent | SequenceEndEvent):
             self._open.pop()
             self._keys.pop()
-        elif isinstance(event, ScalarEvent | AliasEvent | MappingStartEvent | SequenceStartEvent):
+        elif isinstance(event, NodeEvent):
             self._count(event)
             for message in _refusals(event):
                 self._fault(event, message)
@@ -228,13 +232,13 @@ class _Builder:
         if len(self._open) >= DEPTH_MAX:
             raise RubricError((self._fault(event, f"nested deeper than {DEPTH_MAX} levels; is this a rubric?"),))
 
-    def _node(self, event: Event) -> Node:
+    def _node(self, event: NodeEvent) -> Node:
         line, column = _start(event)
         if isinstance(event, MappingStartEvent):
             return Mapping(line=line, column=column)
         if isinstance(event, SequenceStartEvent):
             return Sequence(line=line, column=column)
-        if isinstance(event, AliasEvent):
+        if not isinstance(event, ScalarEvent):  # an alias
             return Scalar(line=line, column=column, text="", plain=False)
         key = self._keys[-1] if self._keys else None
         if key is not None and event.value == "" and not event.style:
@@ -284,7 +288,7 @@ class _Builder:
         self.faults.append(_at(self._path, node.line, node.column, message))
 
     def _note_refused(self, node: Scalar) -> None:
-        """Escapes such as "\\u202e" reach the text only here."""
+        """What an escape in quotes stands for reaches the text only here."""
         if refused := _REFUSED.search(node.text):
             message = f"character U+{ord(refused.group()):04X} is not allowed; remove it"
             self.faults.append(_at(self._path, node.line, node.column, message))
@@ -300,14 +304,13 @@ def _start(event: Event) -> tuple[int, int]:
     return event.start_mark.line + 1, event.start_mark.column + 1
 
 
-def _refusals(event: Event) -> Iterator[str]:
+def _refusals(event: NodeEvent) -> Iterator[str]:
     """What a rubric may not contain, however well-formed."""
     if isinstance(event, AliasEvent):
         yield f"`*{_short(event.anchor)}` refers to text elsewhere; write the text out"
     elif event.anchor:
         yield f"`&{_short(event.anchor)}` marks text for reuse, which a rubric may not; remove it and write texts out"
-    # A bare `!` only says "this is text", and then event.tag is "!".
-    if getattr(event, "tag", None):
+    if isinstance(event, ScalarEvent | CollectionStartEvent) and event.tag:
         yield f"the tag `{_short(str(event.tag))}` is not allowed; write plain text, numbers, true or false"
 
 

@@ -57,8 +57,7 @@ class Library:
         same_id = [known for known in refs if known.partition("@")[0] == wanted]
         if same_id:
             return tuple(same_id[-CLOSE_MAX:])
-        near = difflib.get_close_matches(wanted.lower(), ids, n=CLOSE_MAX, cutoff=0.5)
-        return tuple(near or sorted(ids)[:CLOSE_MAX])
+        return tuple(difflib.get_close_matches(wanted.lower(), sorted(ids), n=CLOSE_MAX, cutoff=0.5))
 
 
 def library(folders: Iterable[Path] = ()) -> Library:

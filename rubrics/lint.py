@@ -1,4 +1,4 @@
-"""Whether a valid rubric is also a fair and distinct measure: anchors that can be told apart, and nothing about the person."""
+"""Whether a valid rubric is also a fair measure: levels that can be told apart, and nothing about the person."""
 
 import re
 from collections.abc import Iterator
@@ -21,37 +21,48 @@ PLACEHOLDER = "TODO"
 
 # Words that say how much, not what: levels that differ only in these are one level in five volumes.
 DEGREE_WORDS = frozenset(
-    """
-    absolutely acceptable acceptably adequate adequately advanced all almost always any average awesome bad badly barely
-    basic basically best better brilliant brilliantly clear clearly competent competently complete completely deep deeply
-    detailed effective effectively exceptional exceptionally excellent excellently expert extensive extensively
-    extraordinary extremely fair fairly few fine full fully generally good great greatly hardly high highly ideal
-    impressive in-depth inadequate inadequately insufficient insufficiently lacking lacks largely limited little low many
-    minimal minimally moderate moderately more most mostly much no none not often outstanding outstandingly partial
-    partially partly perfect perfectly poor poorly quite rarely really reasonable reasonably satisfactory seldom several
-    significant significantly slight slightly solid solidly some sometimes somewhat sound strong strongly substantial
-    substantially sufficient sufficiently superb superficial superficially thorough thoroughly truly usually utterly vague
-    vaguely very weak weakly well
-    """.split()
+    word
+    for line in (
+        "absolutely acceptable acceptably adequate adequately advanced all almost always any average awesome bad",
+        "badly barely basic basically best better brilliant brilliantly clear clearly competent competently",
+        "complete completely deep deeply detailed effective effectively exceptional exceptionally excellent",
+        "excellently expert extensive extensively extraordinary extremely fair fairly few fine full fully",
+        "generally good great greatly hardly high highly ideal impressive in-depth inadequate inadequately",
+        "insufficient insufficiently lacking lacks largely limited little low many minimal minimally moderate",
+        "moderately more most mostly much no none not often outstanding outstandingly partial partially partly",
+        "perfect perfectly poor poorly quite rarely really reasonable reasonably satisfactory seldom several",
+        "significant significantly slight slightly solid solidly some sometimes somewhat sound strong strongly",
+        "substantial substantially sufficient sufficiently superb superficial superficially thorough thoroughly",
+        "truly usually utterly vague vaguely very weak weakly well",
+    )
+    for word in line.split()
 )
 
 # What a score must not rest on; each is a whole word or phrase, any case.
-_ABOUT_THE_PERSON = (
-    (r"accents?|accented|dialects?|pronunciation|native speakers?|mother tongue", "how someone speaks"),
-    (r"fluency|fluent(?:ly)?|eloquen(?:t|tly|ce)|articulate[sd]?|well[- ]spoken|grammar|vocabulary", "language skill"),
-    (r"age|aged|young(?:er)?|youthful|elderly|mature|maturity|digital natives?|energetic", "age"),
-    (r"confiden(?:t|tly|ce)|self[- ]assured|self[- ]confiden(?:t|ce)|poised?|assertive(?:ly|ness)?|nervous(?:ly|ness)?|shy",
-     "confidence"),
-    (r"charism(?:a|atic)|enthusias(?:m|tic|tically)|passion(?:ate|ately)?|likeab(?:le|ility)|likab(?:le|ility)|cheerful"
-     r"|personality|extrovert(?:ed)?|introvert(?:ed)?|extravert(?:ed)?|positive attitude", "personality"),
-    (r"(?:speaking|speech|communication|presentation|personal|writing) style|tone of voice|polished|smooth(?:ly)?"
-     r"|hesita(?:tes?|tions?|nt|ntly)|filler words?", "style"),
-    (r"culture fit|cultural(?:ly)? fit|team fit|good fit|fits? in(?:to)? the team|one of us", "culture fit"),
-    (r"gender|masculin(?:e|ity)|feminin(?:e|ity)|pregnan(?:t|cy)|married|marital|children|ethnic(?:ity)?|nationality"
-     r"|religio(?:n|us)|race(?! conditions?)|disab(?:led|ility|ilities)|sexual orientation", "a protected characteristic"),
-    (r"appearance|attractive(?:ness)?|well[- ]dressed|body language|eye contact|facial expressions?", "looks"),
-)  # fmt: skip
-FORBIDDEN = tuple((re.compile(rf"\b(?:{words})\b", re.IGNORECASE), theme) for words, theme in _ABOUT_THE_PERSON)
+_ABOUT_THE_PERSON = {
+    "how someone speaks": r"accents?|accented|dialects?|pronunciation|native speakers?|mother tongue",
+    "language skill": (r"fluency|fluent(?:ly)?|eloquen(?:t|tly|ce)|articulate[sd]?|well[- ]spoken|grammar|vocabulary"),
+    "age": r"age|aged|young(?:er)?|youthful|elderly|mature|maturity|digital natives?|energetic",
+    "confidence": (
+        r"confiden(?:t|tly|ce)(?! intervals?)|self[- ](?:assured|confiden(?:t|ce))|poised?|assertive(?:ly|ness)?"
+        r"|nervous(?:ly|ness)?|shy"
+    ),
+    "personality": (
+        r"charism(?:a|atic)|enthusias(?:m|tic|tically)|passion(?:ate|ately)?|like?ab(?:le|ility)|cheerful"
+        r"|personality|(?:extro|extra|intro)vert(?:ed)?|positive attitude"
+    ),
+    "style": (
+        r"(?:speaking|speech|communication|presentation|personal|writing) style|tone of voice|polished|smooth(?:ly)?"
+        r"|hesita(?:tes?|tions?|nt|ntly)|filler words?"
+    ),
+    "culture fit": r"culture fit|cultural(?:ly)? fit|team fit|good fit|fits? in(?:to)? the team|one of us",
+    "a protected characteristic": (
+        r"gender|masculin(?:e|ity)|feminin(?:e|ity)|pregnan(?:t|cy)|married|marital|children|ethnic(?:ity)?"
+        r"|nationality|religio(?:n|us)|race(?! conditions?)|disab(?:led|ility|ilities)|sexual orientation"
+    ),
+    "looks": r"appearance|attractive(?:ness)?|well[- ]dressed|body language|eye contact|facial expressions?",
+}
+FORBIDDEN = tuple((re.compile(rf"\b(?:{words})\b", re.IGNORECASE), theme) for theme, words in _ABOUT_THE_PERSON.items())
 
 # A sentence that says what to leave aside may name it.
 _LEAVES_ASIDE = re.compile(
@@ -138,7 +149,10 @@ def _intros(rubric: Rubric) -> Iterator[Remark]:
     for number, section in enumerate(rubric.sections):
         where: NodePath = ("sections", number, "intro")
         if len(_words(section.intro)) < INTRO_WORDS_MIN:
-            yield where, f"the intro has fewer than {INTRO_WORDS_MIN} words, too few to mark the section in a transcript"
+            yield (
+                where,
+                f"the intro has fewer than {INTRO_WORDS_MIN} words, too few to mark the section in a transcript",
+            )
         for other in rubric.sections[:number]:
             if _similarity(set(_words(section.intro)), set(_words(other.intro))) > SIMILARITY_MAX:
                 yield where, f"the intro is almost that of section `{other.id}`, so a transcript cannot tell them apart"
@@ -161,15 +175,21 @@ def _questions_about_the_person(rubric: Rubric) -> Iterator[Remark]:
 
 def _lengths(where: NodePath, criterion: Criterion) -> Iterator[Remark]:
     if len(_words(criterion.definition)) < DEFINITION_WORDS_MIN:
-        message = f"the definition has fewer than {DEFINITION_WORDS_MIN} words; say what is judged and what is left aside"
+        message = (
+            f"the definition has fewer than {DEFINITION_WORDS_MIN} words; say what is judged and what is left aside"
+        )
         yield (*where, "definition"), message
     for level in LEVELS:
         count = len(_words(criterion.anchors[level]))
         if count < ANCHOR_WORDS_MIN:
-            message = f"anchor {level} has {count} words; describe what is heard in the answer, in {ANCHOR_WORDS_MIN} or more"
+            message = (
+                f"anchor {level} has {count} words; describe what is heard in the answer, in {ANCHOR_WORDS_MIN} or more"
+            )
             yield (*where, "anchors", level), message
         if count > ANCHOR_WORDS_MAX:
-            message = f"anchor {level} has {count} words; {ANCHOR_WORDS_MAX} are enough, and each is read for every candidate"
+            message = (
+                f"anchor {level} has {count} words; {ANCHOR_WORDS_MAX} are enough, and each is read for every candidate"
+            )
             yield (*where, "anchors", level), message
 
 
@@ -181,7 +201,9 @@ def _twins(where: NodePath, criterion: Criterion, *, degree_words: frozenset[str
             if _similarity(words[lower] - degree_words, words[level] - degree_words) <= SIMILARITY_MAX:
                 continue
             if (words[lower] ^ words[level]) & degree_words:
-                message = f"anchors {lower} and {level} differ mainly in words of degree; name what is heard at each level"
+                message = (
+                    f"anchors {lower} and {level} differ mainly in words of degree; name what is heard at each level"
+                )
             else:
                 message = f"anchors {lower} and {level} use nearly the same words; name what is new at level {level}"
             yield (*where, "anchors", level), message
@@ -200,7 +222,10 @@ def _about_the_person(where: NodePath, criterion: Criterion) -> Iterator[Remark]
 def _forbidden(where: NodePath, text: str) -> Iterator[Remark]:
     for pattern, theme in FORBIDDEN:
         if match := pattern.search(text):
-            yield where, f"`{match.group()}` is about {theme}, which no score may rest on; describe what the answer shows"
+            yield (
+                where,
+                f"`{match.group()}` is about {theme}, which no score may rest on; describe what the answer shows",
+            )
 
 
 def _words(text: str) -> list[str]:

@@ -153,10 +153,10 @@ def _complaint(document: Document, detail: ErrorDetails) -> str:
         return _PATTERN_HINTS.get(str(detail["loc"][-1]), detail["msg"])
     if kind in ("string_too_short", "too_short"):
         return "is empty"
-    if kind == "string_too_long":
-        return f"has {len(str(detail['input']))} characters; at most {context['max_length']} are allowed"
-    if kind == "too_long":
-        return f"has {context['actual_length']} items; at most {context['max_length']} are allowed"
+    if kind in ("string_too_long", "too_long"):
+        text = detail["input"]
+        unit = "characters" if isinstance(text, str) else "items"
+        return f"has {len(text)} {unit}; at most {context['max_length']} are allowed"
     return detail["msg"].replace("Input should be", "must be")
 
 
@@ -183,4 +183,6 @@ def _unknown_field(path: NodePath, name: str) -> str:
 
 def _model_at(path: NodePath) -> type[BaseModel]:
     """Which value a mapping at that path stands for."""
-    return {0: Rubric, 2: Section}.get(len(path), Criterion)
+    if not path:
+        return Rubric
+    return Section if len(path) == 2 else Criterion

@@ -6,6 +6,7 @@ It exists so that one machine without a GPU or a download runs the whole path th
 import json
 import os
 import shutil
+import struct
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,16 +78,15 @@ def build(folder: Path, corpus: Iterable[str]) -> None:
     """Write tokenizer.json, tokenizer_config.json, model.safetensors and config.json into the folder."""
     try:
         import numpy  # noqa: F401
-        import safetensors.numpy
         import tokenizers  # noqa: F401
     except ImportError as error:
         raise EmbeddedFailed(
             f"the demonstration judge cannot be built: {error.name} is not installed. "
             "Install it with: pip install 'debrief[embedded,cpu]'"
         ) from error
-    size = _write_tokenizer(folder, corpus)
-    safetensors.numpy.save_file(_weights(size), folder / "model.safetensors", metadata={"format": "pt"})
-    _write_json(folder / "config.json", _config(size))
+    vocabulary = _write_tokenizer(folder, corpus)
+    _write_safetensors(folder / "model.safetensors", _weights(vocabulary))
+    _write_json(folder / "config.json", _config(vocabulary))
 
 
 def _write_tokenizer(folder: Path, corpus: Iterable[str]) -> int:
@@ -141,6 +141,26 @@ def _weights(vocabulary: int) -> "dict[str, NDArray[np.float32]]":
             f"{name}.mlp.down_proj.weight": normal(HIDDEN, FEED_FORWARD, WEIGHT_STD),
         }
     return weights
+
+
+def _write_safetensors(path: Path, weights: "dict[str, NDArray[np.float32]]") -> None:
+    """The safetensors format: length of a JSON header, the header, the tensors one after another, as bfloat16."""
+    header: dict[str, object] = {"__metadata__": {"format": "pt"}}
+    chunks = [_bfloat16(tensor) for tensor in weights.values()]
+    end = 0
+    for (name, tensor), chunk in zip(weights.items(), chunks, strict=True):
+        begin, end = end, end + len(chunk)
+        header[name] = {"dtype": "BF16", "shape": list(tensor.shape), "data_offsets": [begin, end]}
+    head = json.dumps(header, separators=(",", ":")).encode()
+    head += b" " * (-len(head) % 8)
+    path.write_bytes(struct.pack("<Q", len(head)) + head + b"".join(chunks))
+
+
+def _bfloat16(tensor: "NDArray[np.float32]") -> bytes:
+    """The upper half of each float32, as numpy has no type for it; a cut is as good as rounding for noise."""
+    import numpy as np
+
+    return np.ascontiguousarray(tensor).view("<u2").reshape(-1, 2)[:, 1].tobytes()
 
 
 def _config(vocabulary: int) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from evaluator.errors import TranscriptFault
 FILE_BYTES_MAX = 64 * 1024 * 1024
 PROBE_BYTES = 8 * 1024  # how much is looked at to tell text from binary
 CONTROL_SHARE_MAX = 0.05  # of the probed bytes; text has hardly any
+CONTROLS_MAX = 8  # but a short text may have a few
 SHOWN_CHARS_MAX = 120  # of a file name or a label in a message
 
 _MAGIC = (
@@ -88,7 +89,7 @@ def _decoded(data: bytes, bare: Document) -> str:
         if data.startswith(magic):
             raise bare.fault(f"is {kind}, not a transcript; export the transcript as text, CSV or JSON")
     probe = data[:PROBE_BYTES]
-    if len(probe) - len(probe.translate(None, _CONTROL)) > CONTROL_SHARE_MAX * len(probe):
+    if len(probe) - len(probe.translate(None, _CONTROL)) > max(CONTROLS_MAX, CONTROL_SHARE_MAX * len(probe)):
         raise bare.fault("is binary, not a transcript; export the transcript as text, CSV or JSON")
     try:
         return data.decode("utf-8-sig")

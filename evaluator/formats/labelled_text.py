@@ -3,7 +3,7 @@
 Which labels open a turn: those of LABELS as written there or in capitals, and the label that was named as the
 candidate's. A label opens a turn at the start of a paragraph (after a blank line); in a file where most labels follow
 no blank line, at the start of any line. All else, such as `Result: it worked`, is text of the turn that it stands in.
-Only where no label of an interviewer occurs, other labels that look like names and come back (or open the file) are
+Only where no label of an interviewer occurs, other labels that look like names and come back or open the file are
 voices too, so that nobody else's words are taken for the candidate's. Text before the first label is `other`.
 """
 
@@ -108,18 +108,22 @@ def _voices(labels: list[Label], candidate_speaker: str | None) -> dict[str, Spe
         if speaker is not None:
             voices[name] = speaker
     if voices and "interviewer" not in voices.values():
-        others = _returning(labels, voices)
+        others = _others(labels, voices, named=bool(wanted))
         voices |= dict.fromkeys(others, "interviewer" if len(others) == 1 else "other")
     return voices
 
 
-def _returning(labels: list[Label], voices: Mapping[str, Speaker]) -> list[str]:
-    """Names that come back at the start of a paragraph or line, or open the file: people who are not in LABELS."""
+def _others(labels: list[Label], voices: Mapping[str, Speaker], *, named: bool) -> list[str]:
+    """Names that open the file or come back: people who are not in LABELS.
+
+    In a file that the candidate opens and holds alone (and was not named for) what comes back are headings.
+    """
     count = Counter(label.name for label in labels)
+    talk = named or labels[0].name not in voices or sum(count[name] for name in voices) > 1
     return [
         name
         for name, times in count.items()
-        if name not in voices and _NAME_LIKE.fullmatch(name) and (times > 1 or name == labels[0].name)
+        if name not in voices and _NAME_LIKE.fullmatch(name) and ((talk and times > 1) or name == labels[0].name)
     ]
 
 

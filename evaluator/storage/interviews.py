@@ -1,6 +1,6 @@
 """Interviews, rubrics and what intake refused."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from sqlalchemy import Connection, func, select
@@ -91,9 +91,9 @@ def _interview_row(manifest: Manifest) -> dict[str, Any]:
     }
 
 
-def known_interviews(db: Connection, ids: Iterable[str]) -> frozenset[str]:
-    """Which of these ids have a row."""
-    return frozenset(db.execute(select(interview.c.id).where(interview.c.id.in_(list(ids)))).scalars())
+def known_interviews(db: Connection) -> frozenset[str]:
+    """The ids of all interviews that were taken in."""
+    return frozenset(db.execute(select(interview.c.id)).scalars())
 
 
 def reject(db: Connection, *, key: str, kept_as: str, reason: str) -> None:

@@ -283,3 +283,12 @@ def close_run(db: Connection, run_id: int, *, because: str) -> None:
         .where(run.c.id == run_id, run.c.state != "closed")
         .values(state="closed", closed_because=because, closed_at=func.clock_timestamp())
     )
+
+
+def close_run_named(db: Connection, name: str, *, because: str) -> None:
+    """Closes a run by its name, once; NotFound. A closed one stays as it is."""
+    found = db.execute(select(run.c.id, run.c.state).where(run.c.name == name).with_for_update()).first()
+    if found is None:
+        raise NotFound(f"run {name} does not exist; see: debrief run list")
+    if found.state != "closed":
+        close_run(db, found.id, because=because)

@@ -1,0 +1,113 @@
+"""The command line `debrief`: commands, and what every failure means to the one who typed it."""
+
+import logging
+import os
+import signal
+import sys
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+from evaluator import __version__
+from evaluator.commands import config, database, demo, doctor, evaluations, intake, rubric, runs, scorecards, staying
+from evaluator.commands.output import out, put, put_json, take_global_flags, warn
+from evaluator.errors import DebriefError
+
+INTERRUPTED, TERMINATED, BUG = 130, 143, 1
+
+app = typer.Typer(
+    name="debrief",
+    help="Finished interviews become scorecards that rest on the candidate's own words.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(rubric.app, name="rubric")
+app.add_typer(runs.app, name="run")
+app.add_typer(scorecards.app, name="scorecard")
+app.add_typer(evaluations.app, name="evaluation")
+app.add_typer(database.app, name="db")
+app.add_typer(config.app, name="config")
+app.command("demo")(demo.demo)
+app.command("import")(intake.import_files)
+app.command("intake")(intake.intake_command)
+app.command("up")(staying.up)
+app.command("serve")(staying.serve)
+app.command("worker")(staying.worker_command_line)
+app.command("reconcile")(staying.reconcile)
+app.command("doctor")(doctor.doctor)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: Annotated[bool, typer.Option("--version", help="print the version")] = False,
+    json: Annotated[bool, typer.Option("--json", help="data as JSON; may stand anywhere")] = False,  # noqa: ARG001
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no progress")] = False,  # noqa: ARG001
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="say more; tracebacks of bugs")] = False,  # noqa: ARG001
+    no_color: Annotated[bool, typer.Option("--no-color", help="no colours")] = False,  # noqa: ARG001
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="ask nothing")] = False,  # noqa: ARG001
+) -> None:
+    """Finished interviews become scorecards that rest on the candidate's own words."""
+    if version:
+        put(f"debrief {__version__}")
+        raise typer.Exit
+
+
+class Terminated(KeyboardInterrupt):
+    """Raised in the main thread by SIGTERM, so that everything is cleaned up as after Ctrl-C."""
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise Terminated
+
+
+def main() -> None:
+    """Runs the command line and exits with UX.md's codes."""
+    signal.signal(signal.SIGTERM, _terminate)
+    arguments = take_global_flags(sys.argv[1:])
+    if out.plain:
+        os.environ["NO_COLOR"] = "1"
+    logging.basicConfig(
+        level=logging.INFO if out.verbose else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+        stream=sys.stderr,
+    )
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        result = app(args=arguments, prog_name="debrief", standalone_mode=False)
+    except DebriefError as error:
+        return _failed(error)
+    except Terminated:
+        return TERMINATED
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on; that is no fault
+        return 0
+    except Exception as error:  # noqa: BLE001  the last place: a bug is named in one line, its traceback on request
+        return _bug(error)
+    return result if isinstance(result, int) else 0
+
+
+def _failed(error: DebriefError) -> int:
+    warn(f"debrief: {error}")
+    if out.json:
+        put_json({"error": error.code, "message": str(error), "exit_code": error.exit_code})
+    return error.exit_code
+
+
+def _bug(error: Exception) -> int:
+    shown = getattr(error, "format_message", None)
+    if shown is not None:  # the command line itself was wrong
+        warn(f"debrief: {shown()}  (debrief --help)")
+        return 2
+    if out.verbose:
+        logging.getLogger(__name__).error("a bug", exc_info=error)
+    # The message may hold words of a transcript: the type says enough, --verbose says the rest on request.
+    warn(f"debrief: a bug ({type(error).__name__}); run it again with --verbose for the traceback, and report that")
+    return BUG

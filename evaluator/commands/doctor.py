@@ -1,0 +1,160 @@
+"""`debrief doctor`: looks at each part, and says what to do about what is wrong."""
+
+import asyncio
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import typer
+from sqlalchemy import text
+
+from evaluator import embedded
+from evaluator.commands.context import embedded_parts
+from evaluator.commands.output import out, put, put_json
+from evaluator.embedded import Part
+from evaluator.errors import DebriefError, EmbeddedFailed, UsageFault
+from evaluator.settings import Settings, read_settings
+from evaluator.storage.evaluations import alive
+from evaluator.storage.interviews import rejection_count
+from evaluator.wiring import Services, rubric_library
+from migrations import history
+
+DISK_FREE_MIN_BYTES = 2 * 1024**3
+CLOCK_SKEW_MAX_S = 5.0
+MARKS = {"ok": "✔", "note": "·", "problem": "✘"}
+
+State = Literal["ok", "note", "problem"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """What was found of one part."""
+
+    part: str
+    state: State
+    detail: str
+    remedy: str | None = None
+    exit_code: int = 0
+
+
+def doctor() -> None:
+    """Check settings, rubrics, disk, database, broker, store and judge; starts nothing."""
+    findings = list(_findings(read_settings()))
+    code = max((f.exit_code for f in findings if f.state == "problem"), default=0)
+    if out.json:
+        put_json([{"part": f.part, "state": f.state, "detail": f.detail, "remedy": f.remedy} for f in findings])
+    else:
+        for f in findings:
+            put(f"{MARKS[f.state]} {f.part:<9} {f.detail}")
+            if f.remedy:
+                put(f"            {f.remedy}")
+    if code:
+        raise typer.Exit(code)
+
+
+def _findings(settings: Settings) -> Iterator[Finding]:
+    yield from _rubrics(settings)
+    yield _disk(settings.home)
+    unset = embedded_parts(settings, tuple(Part))
+    if unset:
+        yield from _embedded(settings.home, unset)
+    services = Services(settings=settings)
+    checks: tuple[tuple[Part, str, Callable[[Services], str]], ...] = (
+        (Part.DATABASE, "database", _database),
+        (Part.BROKER, "broker", _broker),
+        (Part.STORE, "store", _store),
+        (Part.ENGINE, "judge", _engine),
+    )
+    for part, name, check in checks:
+        if part not in unset:
+            yield _checked(name, check, services)
+    services.close()
+
+
+def _checked(name: str, check: Callable[[Services], str], services: Services) -> Finding:
+    try:
+        return Finding(part=name, state="ok", detail=check(services))
+    except DebriefError as error:
+        return Finding(part=name, state="problem", detail=str(error), exit_code=error.exit_code)
+
+
+def _rubrics(settings: Settings) -> Iterator[Finding]:
+    known = rubric_library(settings)
+    yield Finding(part="rubrics", state="ok", detail=", ".join(e.rubric.ref for e in known.entries))
+    for fault in known.faults:
+        remedy = "mend the file; see: debrief rubric lint FILE"
+        yield Finding(part="rubrics", state="problem", detail=str(fault), remedy=remedy, exit_code=UsageFault.exit_code)
+
+
+def _disk(home: Path) -> Finding:
+    folder = home.absolute()
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    detail = f"{free / 1024**3:.1f} GiB free at {home}"
+    if free < DISK_FREE_MIN_BYTES:
+        remedy = "free some space, or set DEBRIEF_HOME to a folder on another disk"
+        return Finding(part="disk", state="problem", detail=detail, remedy=remedy, exit_code=EmbeddedFailed.exit_code)
+    return Finding(part="disk", state="ok", detail=detail)
+
+
+def _embedded(home: Path, parts: frozenset[Part]) -> Iterator[Finding]:
+    for report in embedded.check(home):
+        if report.part not in parts:
+            continue
+        version = f" {report.version}" if report.version else ""
+        missing = report.state == "missing"
+        yield Finding(
+            part=report.part.value,
+            state="problem" if missing else "ok" if report.state == "running" else "note",
+            detail=f"embedded{version}, {report.state}: {report.detail}",
+            remedy=report.remedy,
+            exit_code=EmbeddedFailed.exit_code if missing else 0,
+        )
+
+
+def _database(services: Services) -> str:
+    history.require_head(services.database)
+    with services.database.begin() as db:
+        skew = float(
+            db.execute(text("SELECT abs(extract(epoch FROM clock_timestamp()) - :now)"), {"now": _now()}).scalar_one()
+        )
+        workers = alive(db, kind="worker", within_s=30.0)
+        refused = rejection_count(db)
+    if skew > CLOCK_SKEW_MAX_S:
+        raise UsageFault(
+            f"this machine's clock is {skew:.0f} s off the database's; set it (only the database's counts)"
+        )
+    return (
+        f"{services.database.where} at migration {history.head()}, {workers} workers alive, "
+        f"{refused} objects refused by intake"
+    )
+
+
+def _now() -> float:
+    import time
+
+    return time.time()
+
+
+def _broker(services: Services) -> str:
+    return f"{services.hints.where} answers, {services.hints.length()} hints wait"
+
+
+def _store(services: Services) -> str:
+    services.store.probe()
+    return f"{services.settings.store_url} honours create-only writes"
+
+
+def _engine(services: Services) -> str:
+    async def check() -> str:
+        engine = services.engine()
+        try:
+            await engine.check(services.model)
+            return f"{services.settings.engine_url} serves {services.model}"
+        finally:
+            await engine.aclose()
+
+    return asyncio.run(check())

@@ -1,0 +1,98 @@
+"""Sees a run to its end from the command line, with a reconciler and a worker of our own where none is alive."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from evaluator.commands.output import say
+from evaluator.commands.progress import RunProgress
+from evaluator.commands.worker_process import worker
+from evaluator.embedded.process import Tenancy
+from evaluator.errors import EmbeddedFailed
+from evaluator.storage.evaluations import alive
+from evaluator.storage.runs import RunStatus, run_status
+from evaluator.wiring import Services
+from workers.reconcile import run_forever
+
+ALIVE_WITHIN_S = 30.0
+POLL_S = 0.5
+WORKER_RESTARTS_MAX = 3
+
+
+def drive(services: Services, name: str, *, events: bool = False, work: bool = True) -> RunStatus:
+    """Waits until the run is closed; its last status. KeyboardInterrupt drains the worker and leaves the run open."""
+    progress = RunProgress(events=events)
+    with ExitStack() as stack:
+        staff = Staff(services, stack) if work else None
+        try:
+            while (status := _status(services, name)).state != "closed":
+                progress.show(status)
+                if staff:
+                    staff.see_to_it()
+                time.sleep(POLL_S)
+            progress.show(status)
+        finally:
+            progress.end()
+            if staff and staff.working:
+                say("stopping the worker (sections in hand are finished or handed back)")
+    return status
+
+
+def _status(services: Services, name: str) -> RunStatus:
+    with services.database.begin() as db:
+        return run_status(db, name)
+
+
+class Staff:
+    """The reconciler and worker that this command runs because nobody else does."""
+
+    def __init__(self, services: Services, stack: ExitStack) -> None:
+        self._services, self._stack = services, stack
+        self._worker: Tenancy | None = None
+        self._starts = 0
+        with services.database.begin() as db:
+            reconciled = alive(db, kind="reconciler", within_s=ALIVE_WITHIN_S) > 0
+            self._others_work = alive(db, kind="worker", within_s=ALIVE_WITHIN_S) > 0
+        if not reconciled:
+            stack.enter_context(reconciling(services))
+
+    @property
+    def working(self) -> bool:
+        """True while a worker of ours runs."""
+        return self._worker is not None
+
+    def see_to_it(self) -> None:
+        """Starts the worker, and starts it again when it died; EmbeddedFailed when it dies again and again."""
+        if self._others_work or (self._worker is not None and self._worker.alive()):
+            return
+        if self._starts > WORKER_RESTARTS_MAX:
+            raise EmbeddedFailed(f"the worker ended {self._starts} times; its log says why: {self._log()}")
+        self._starts += 1
+        self._worker = self._stack.enter_context(
+            worker(
+                self._services,
+                self._services.settings.home,
+                name=f"worker-{os.getpid()}",
+                inherited=dict(os.environ),
+            )
+        )
+
+    def _log(self) -> str:
+        return str(self._worker.place.log) if self._worker else ""
+
+
+@contextmanager
+def reconciling(services: Services) -> Iterator[None]:
+    """A reconciler in a thread of this process."""
+    logging.getLogger("workers.reconcile").setLevel(logging.WARNING)
+    stop = threading.Event()
+    thread = threading.Thread(target=run_forever, args=(services, stop), name="reconciler", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(timeout=10)

@@ -1,0 +1,117 @@
+"""`debrief up`, `serve`, `worker`, `reconcile`: the parts that stay."""
+
+import os
+import shlex
+import threading
+from typing import Annotated
+
+import typer
+
+from evaluator import __version__
+from evaluator.commands.config import redacted
+from evaluator.commands.context import embedded_parts, services
+from evaluator.commands.output import out, put, put_json, say, warn
+from evaluator.commands.worker_process import worker, worker_command, worker_environment
+from evaluator.embedded import Part
+from evaluator.errors import EmbeddedFailed
+from evaluator.settings import Settings, read_settings
+from evaluator.wiring import Services, environment
+from workers.reconcile import run_forever, tick
+
+SERVICE_VARIABLES = (
+    "DEBRIEF_DATABASE_URL",
+    "DEBRIEF_BROKER_URL",
+    "DEBRIEF_STORE_URL",
+    "DEBRIEF_ENGINE_URL",
+    "DEBRIEF_ENGINE_API_KEY",
+    "DEBRIEF_MODEL",
+    "DEBRIEF_TOKENIZER",
+)
+
+
+def up(
+    engine: Annotated[bool, typer.Option(help="also load the judge's engine")] = True,
+) -> None:
+    """Keep the embedded services running until Ctrl-C, and print the variables that name them."""
+    from evaluator import embedded
+    from evaluator.commands.context import corpus, with_endpoints
+    from migrations import history
+
+    settings = read_settings()
+    parts = (Part.DATABASE, Part.BROKER, Part.STORE, *((Part.ENGINE,) if engine else ()))
+    with embedded.start(settings.home, embedded_parts(settings, parts), corpus=corpus, say=say) as running:
+        found = Services(settings=with_endpoints(settings, running.endpoints))
+        history.upgrade(found.database)
+        values = environment(found.settings)
+        found.close()
+        chosen = {name: values[name] for name in SERVICE_VARIABLES if name in values}
+        if out.json:
+            put_json(chosen)
+        else:
+            for name, value in chosen.items():
+                put(f"export {name}={shlex.quote(value)}")
+        say("Running. Other debrief commands in this folder use these services by themselves; Ctrl-C stops them.")
+        dead = running.wait()
+    raise EmbeddedFailed(f"a service ended by itself: {dead}")
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="loopback only until there is a login")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65_535, help="0 takes a free one")] = None,
+) -> None:
+    """Serve the pages until Ctrl-C."""
+    from evaluator.web.app import create_app
+    from evaluator.web.serving import serve as serve_app
+
+    with services(Part.DATABASE, Part.STORE) as found:
+        _show_config(found.settings)
+        app = create_app(found.database, found.store, version=__version__)
+        settings = found.settings
+        serve_app(
+            app,
+            host if host is not None else settings.web_host,
+            port if port is not None else settings.web_port,
+            on_ready=lambda url: put(f"Pages: {url}"),
+        )
+
+
+def worker_command_line() -> None:
+    """Run a Celery worker until it is told to stop; it drains first."""
+    settings = read_settings()
+    if not embedded_parts(settings, tuple(Part)):
+        found = Services(settings=settings)
+        found.store.probe()
+        _show_config(settings)
+        environ = {**os.environ, **worker_environment(found, dict(os.environ))}
+        command = worker_command(settings.worker_slots)
+        os.execve(command[0], command, environ)  # noqa: S606  the worker takes this process's place, and its signals
+    with services(*tuple(Part)) as found:
+        _show_config(found.settings)
+        with worker(found, settings.home, name=f"worker-{os.getpid()}", inherited=dict(os.environ)) as tenancy:
+            say(f"worker: its log is {tenancy.place.log}; Ctrl-C drains and stops it")
+            while tenancy.alive():
+                threading.Event().wait(0.5)
+    raise EmbeddedFailed("the worker ended by itself; its log says why")
+
+
+def reconcile(
+    once: Annotated[bool, typer.Option("--once", help="one tick, for cron")] = False,
+) -> None:
+    """Expire leases, top up hints, close runs and take in the inbox; any number may run."""
+    with services(Part.DATABASE, Part.BROKER, Part.STORE) as found:
+        if once:
+            report = tick(found)
+            put_json(report) if out.json else put(f"tick: {report.model_dump_json(exclude_defaults=True)}")
+            if report.failed:
+                warn(f"not done, a dependency is unavailable: {', '.join(report.failed)}")
+                raise typer.Exit(4)
+            return
+        _show_config(found.settings)
+        run_forever(found, threading.Event())
+
+
+def _show_config(settings: Settings) -> None:
+    if out.verbose:
+        for name, value in redacted(settings).items():
+            if value is not None:
+                say(f"{name}={value}")

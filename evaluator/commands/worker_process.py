@@ -1,0 +1,88 @@
+"""A Celery worker as a supervised process of this command, ended with it however it ends."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from evaluator.commands.output import say
+from evaluator.embedded.process import Launch, Tenancy, bring_up
+from evaluator.errors import DatabaseUnavailable
+from evaluator.storage.evaluations import alive
+from evaluator.wiring import Services, environment
+
+WORKER_READY_S = 60.0
+GRACE_S = 40.0  # above the soft shutdown, so that a running section can be handed back
+_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE")
+_INHERITED_PREFIXES = ("AWS_",)
+
+
+def worker_command(slots: int) -> tuple[str, ...]:
+    """The worker's command line; prefork is the only pool where time limits and soft shutdown work."""
+    options = (
+        "--pool=prefork",
+        f"--concurrency={slots}",
+        "--without-gossip",
+        "--without-mingle",
+        "--without-heartbeat",
+    )
+    return (sys.executable, "-m", "celery", "-A", "workers.app", "worker", *options, "--loglevel=INFO", "-Q", "hints")
+
+
+def worker_environment(services: Services, inherited: dict[str, str]) -> dict[str, str]:
+    """What the worker's process sees: the settings with their secrets, and what programs need to run."""
+    kept = {k: v for k, v in inherited.items() if k in _INHERITED or k.startswith(_INHERITED_PREFIXES)}
+    return {**kept, **environment(services.settings), "REMAP_SIGTERM": "SIGQUIT", "PYTHONUNBUFFERED": "1"}
+
+
+@dataclass(kw_only=True, slots=True)
+class WorkerService:
+    """The worker as the embedded supervisor runs things."""
+
+    services: Services
+    name: str
+    inherited: dict[str, str]
+    title: str = "worker"
+    ready_within_s: float = WORKER_READY_S
+
+    def prepare(self, run: object, progress: object) -> None:
+        """Nothing: the database and the broker are ready."""
+
+    def launch(self, port: int) -> Launch:  # noqa: ARG002  it opens no port
+        """The worker under its guard."""
+        return Launch(
+            command=worker_command(self.services.settings.worker_slots),
+            environment=worker_environment(self.services, self.inherited),
+            folder=Path.cwd(),
+            grace_s=GRACE_S,
+        )
+
+    def answers(self, port: int) -> bool:  # noqa: ARG002
+        """Whether a worker has said in the database that it lives."""
+        try:
+            with self.services.database.begin() as db:
+                return alive(db, kind="worker", within_s=5.0) > 0
+        except DatabaseUnavailable:
+            return False
+
+
+class _Progress:
+    def stage(self, text: str) -> None:
+        say(f"worker: {text}")
+
+    def check(self) -> None:
+        return None
+
+
+@contextmanager
+def worker(services: Services, home: Path, *, name: str, inherited: dict[str, str]) -> Iterator[Tenancy]:
+    """A running worker; at the end it drains, hands back what it cannot finish, and is gone."""
+    service = WorkerService(services=services, name=name, inherited=inherited)
+    tenancy = bring_up(service, home.absolute(), _Progress())
+    say("worker: ready")
+    try:
+        yield tenancy
+    finally:
+        tenancy.let_go()
+        tenancy.await_end(GRACE_S + 10)

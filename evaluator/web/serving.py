@@ -1,0 +1,105 @@
+"""Serves the pages on loopback: in the foreground, or in a thread beside other work."""
+
+import errno
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from fastapi import FastAPI
+
+from evaluator.errors import EmbeddedFailed, UsageFault
+
+LOOPBACK = {"127.0.0.1": socket.AF_INET, "localhost": socket.AF_INET, "::1": socket.AF_INET6}
+BACKLOG = 64  # connections waiting to be accepted
+REQUESTS_MAX = 64  # at once; more are answered 503
+START_TIMEOUT_S = 10.0
+STOP_TIMEOUT_S = 3  # what is being answered may end
+
+
+def _ignore(_: str) -> None:
+    return None
+
+
+def serve(app: FastAPI, host: str, port: int, *, on_ready: Callable[[str], None] = _ignore) -> None:
+    """Serves until SIGINT or SIGTERM, which goes up after open requests have ended (SIGINT as KeyboardInterrupt).
+
+    port 0: a free one. on_ready gets the real address once requests are accepted. UsageFault: the host is not
+    loopback, or the port cannot be had.
+    """
+    with _listening(host, port) as listener:
+        on_ready(address(listener))
+        _server(app).run(sockets=[listener])
+
+
+@contextmanager
+def serving(app: FastAPI, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+    """Serves in a thread and gives the real address, until the block ends. Raises as `serve`, or EmbeddedFailed."""
+    with _listening(host, port) as listener:
+        server = _server(app)
+        thread = threading.Thread(target=server.run, args=([listener],), name="pages", daemon=True)
+        thread.start()
+        try:
+            _await_start(server, thread)
+            yield address(listener)
+        finally:
+            server.should_exit = True
+            thread.join(STOP_TIMEOUT_S + 2)
+
+
+def address(listener: socket.socket) -> str:
+    """The address that a browser opens."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    """The socket, bound before anything starts, so that a wrong port is an error and not a log line."""
+    family = LOOPBACK.get(host)
+    if family is None:
+        raise UsageFault(
+            f"host {host[:80]!r}: there is no login yet, so pages are served on loopback only; "
+            "leave DEBRIEF_WEB_HOST (or --host) at 127.0.0.1"
+        )
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("::1" if family is socket.AF_INET6 else "127.0.0.1", port))
+            listener.listen(BACKLOG)
+        except (OSError, OverflowError) as error:
+            raise UsageFault(_why_not(error, port)) from error
+        yield listener
+
+
+def _why_not(error: OSError | OverflowError, port: int) -> str:
+    reasons = {errno.EADDRINUSE: "is in use", errno.EACCES: "needs more rights"}
+    reason = reasons.get(getattr(error, "errno", None) or 0, f"cannot be had ({error})")
+    return f"port {port} {reason}; choose another with DEBRIEF_WEB_PORT or --port (0 takes a free one)"
+
+
+def _server(app: FastAPI) -> uvicorn.Server:
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            access_log=False,  # addresses hold ids and filters; nothing of them belongs in a log
+            log_config=None,
+            log_level="warning",
+            server_header=False,
+            proxy_headers=False,  # nobody may say who they are by a header
+            lifespan="off",
+            ws="none",
+            limit_concurrency=REQUESTS_MAX,
+            timeout_graceful_shutdown=STOP_TIMEOUT_S,
+        )
+    )
+
+
+def _await_start(server: uvicorn.Server, thread: threading.Thread) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while not server.started:
+        if not thread.is_alive() or time.monotonic() > deadline:
+            raise EmbeddedFailed("the pages did not start; run `debrief serve` to see why")
+        time.sleep(0.01)

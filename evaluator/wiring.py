@@ -1,0 +1,131 @@
+"""The one place that reads settings and puts the parts together."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from pydantic import SecretStr
+
+from evaluator.adapters import store_from_url
+from evaluator.adapters.celery_queue import CeleryHints
+from evaluator.adapters.tokens import engine_token_counter, token_counter
+from evaluator.adapters.vllm import VllmEngine
+from evaluator.errors import NotFound, RubricFault, UsageFault
+from evaluator.judging import TokenCounter
+from evaluator.ports import ObjectStore
+from evaluator.settings import Settings
+from evaluator.storage.database import Database
+from evaluator.storage.interviews import load_rubric
+from evaluator.storage.runs import Judge
+from rubrics.faults import RubricError, UnknownRubric
+from rubrics.library import Library, library
+from rubrics.model import Rubric
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """The parts that a command or worker uses; each is made when it is first asked for."""
+
+    settings: Settings
+
+    @cached_property
+    def database(self) -> Database:
+        """PostgreSQL; two connections at most."""
+        return Database(_required(self.settings.database_url, "DEBRIEF_DATABASE_URL"))
+
+    @cached_property
+    def reconciler_database(self) -> Database:
+        """A connection that only holds a step's lock while the others work."""
+        return Database(_required(self.settings.database_url, "DEBRIEF_DATABASE_URL"), connections=1)
+
+    @cached_property
+    def store(self) -> ObjectStore:
+        """The object store."""
+        return store_from_url(_required(self.settings.store_url, "DEBRIEF_STORE_URL"))
+
+    @cached_property
+    def hints(self) -> CeleryHints:
+        """The hint queue."""
+        return CeleryHints(_required(self.settings.broker_url, "DEBRIEF_BROKER_URL"))
+
+    @cached_property
+    def rubrics(self) -> Library:
+        """The shipped rubrics and those of DEBRIEF_RUBRICS."""
+        return rubric_library(self.settings)
+
+    def find_rubric(self, ref: str) -> Rubric:
+        """The rubric `id@version` of a file, else one that was released before; UsageFault."""
+        try:
+            return self.rubrics.find(ref)
+        except RubricError as error:
+            raise RubricFault(error.faults) from None
+        except UnknownRubric as error:
+            return self._released(ref, str(error))
+
+    def _released(self, ref: str, otherwise: str) -> Rubric:
+        rubric_id, _, version = ref.partition("@")
+        try:
+            with self.database.begin() as db:
+                return load_rubric(db, rubric_id, version)
+        except NotFound:
+            raise NotFound(otherwise) from None
+
+    @property
+    def model(self) -> str:
+        """The judge's name@revision."""
+        return _required(self.settings.model, "DEBRIEF_MODEL")
+
+    @property
+    def judge(self) -> Judge:
+        """With what a run scores."""
+        return Judge(model=self.model, sampling=self.settings.sampling, require_consent=self.settings.require_consent)
+
+    def engine(self) -> VllmEngine:
+        """A new client of the judge's engine; it belongs to one event loop."""
+        return VllmEngine(
+            _required(self.settings.engine_url, "DEBRIEF_ENGINE_URL"),
+            api_key=_revealed(self.settings.engine_api_key),
+            timeout_s=self.settings.engine_timeout_s,
+        )
+
+    @cached_property
+    def count_tokens(self) -> TokenCounter:
+        """Counts tokens as the judge does: its tokenizer.json where named, else its endpoint."""
+        if self.settings.tokenizer is not None:
+            return token_counter(self.settings.tokenizer)
+        return engine_token_counter(
+            _required(self.settings.engine_url, "DEBRIEF_ENGINE_URL"),
+            api_key=_revealed(self.settings.engine_api_key),
+            model=self.model,
+        )
+
+    def close(self) -> None:
+        """Closes the connections that were opened."""
+        for name in ("database", "reconciler_database", "hints"):
+            if name in self.__dict__:
+                self.__dict__[name].close()
+
+
+def rubric_library(settings: Settings) -> Library:
+    """Shipped rubrics and the deployment's own."""
+    return library(settings.rubric_folders)
+
+
+def _required(value: SecretStr | str | None, variable: str) -> str:
+    if value is None:
+        raise UsageFault(f"{variable} is not set; set it, or run: debrief up")
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
+
+
+def _revealed(value: SecretStr | None) -> str | None:
+    return None if value is None else value.get_secret_value()
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The variables that give a child process these settings; with secrets, so never for a log."""
+    values = {}
+    for name in Settings.model_fields:
+        value = getattr(settings, name)
+        if value is not None:
+            plain = value.get_secret_value() if isinstance(value, SecretStr) else value
+            values[f"DEBRIEF_{name.upper()}"] = str(plain)
+    return values

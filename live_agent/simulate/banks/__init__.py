@@ -1,0 +1,1 @@
+"""Phrase banks: what simulated candidates say, as data."""

@@ -1,0 +1,57 @@
+"""Keys of the object store: spelled in one place, from safe ids only."""
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evaluator import layout
+from evaluator.errors import ManifestFault
+from evaluator.values import ID_PATTERN
+
+DIGEST = "0123456789abcdef" * 4
+
+
+@pytest.mark.parametrize(
+    ("made", "key"),
+    [
+        (layout.manifest_key("iv"), "inbox/iv.json"),
+        (layout.open_key("iv"), "open/iv.json"),
+        (layout.transcript_key("iv", DIGEST), "interviews/iv/transcript-0123456789abcdef.json"),
+        (
+            layout.archived_manifest_key("iv", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), DIGEST),
+            "interviews/iv/manifest-20260102T030405.000000-0123456789abcdef.json",
+        ),
+        (layout.turn_key("iv", 7), "interviews/iv/turns/000007.json"),
+        (layout.recording_key("iv", "ogg"), "interviews/iv/recording.ogg"),
+    ],
+)
+def test_key_is_spelled_as_designed(made, key):
+    """Each object has its one place."""
+    assert key == made
+
+
+def test_checkpoint_lies_under_its_evaluation():
+    """All checkpoints of one evaluation share a prefix, so that they can be listed and removed together."""
+    key = "a" * 64
+
+    assert layout.checkpoint_key("iv", key, "s1") == f"{layout.checkpoints_prefix('iv', key)}s1.json"
+
+
+@pytest.mark.parametrize("bad", ["", ".", "..", "../x", "a/b", "a\n", "ü", "a b", "-a", "x" * 65, "a\x00"])
+def test_unsafe_id_makes_no_key(bad):
+    """An id that could leave its folder, or hide in it, is refused."""
+    with pytest.raises(ManifestFault, match="is not usable"):
+        layout.manifest_key(bad)
+
+
+@given(identifier=st.from_regex(ID_PATTERN, fullmatch=True))
+@settings(max_examples=100, deadline=None)
+def test_safe_id_stays_in_its_folder(identifier):
+    """No safe id makes a key with an empty, dot or parent segment."""
+    segments = layout.transcript_key(identifier, DIGEST).split("/")
+
+    assert 3 == len(segments)
+    assert not any(re.fullmatch(r"\.{0,2}", segment) for segment in segments)

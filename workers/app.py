@@ -1,0 +1,76 @@
+"""The Celery worker: `celery -A workers.app worker`, prefork only."""
+
+import logging
+import os
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+from celery.signals import worker_init, worker_ready, worker_shutdown
+
+from evaluator import __version__
+from evaluator.adapters.celery_queue import celery_app
+from evaluator.errors import DatabaseUnavailable
+from evaluator.settings import read_settings
+from evaluator.storage.database import Database
+from evaluator.storage.evaluations import seen
+from evaluator.wiring import Services
+from workers.node import DRAIN_VARIABLE, drain_file, node_name
+
+log = logging.getLogger(__name__)
+
+SEEN_EVERY_S = 10.0
+
+_settings = read_settings()
+_services = Services(settings=_settings)
+app = celery_app(
+    _settings.broker_url.get_secret_value() if _settings.broker_url else "redis://127.0.0.1:6379/0",
+    soft_shutdown_s=_settings.soft_shutdown_s,
+)
+app.conf.imports = ("workers.tasks",)
+
+_stopping = threading.Event()
+
+
+@worker_init.connect
+def _clear_drain_file(**_: Any) -> None:
+    os.environ[DRAIN_VARIABLE] = str(drain_file())
+    drain_file().unlink(missing_ok=True)
+
+
+@worker_ready.connect
+def _announce(**_: Any) -> None:
+    _drain_before_shutdown()
+    threading.Thread(target=_be_seen, name="seen", daemon=True).start()
+
+
+def _drain_before_shutdown() -> None:
+    """SIGTERM writes the drain file first: Celery's own signal for it comes only after the soft-shutdown sleep."""
+    celerys_own = signal.getsignal(signal.SIGTERM)
+
+    def drain(number: int, frame: FrameType | None) -> None:
+        drain_file().touch()
+        if callable(celerys_own):
+            celerys_own(number, frame)
+
+    signal.signal(signal.SIGTERM, drain)
+
+
+def _be_seen() -> None:
+    database = Database(_services.database.url.render_as_string(hide_password=False), connections=1)
+    name = f"{node_name(_settings)}:{os.getpid()}"
+    while True:
+        try:
+            with database.begin() as db:
+                seen(db, name=name, kind="worker", version=__version__)
+        except DatabaseUnavailable as error:
+            log.warning("not seen: %s", error)
+        if _stopping.wait(SEEN_EVERY_S):
+            return
+
+
+@worker_shutdown.connect
+def _remove_drain_file(**_: Any) -> None:
+    _stopping.set()
+    drain_file().unlink(missing_ok=True)

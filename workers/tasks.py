@@ -1,0 +1,29 @@
+"""The one task: there is work somewhere; which, the database says."""
+
+import logging
+
+from evaluator.adapters.celery_queue import TASK
+from evaluator.settings import read_settings
+from workers.app import app
+from workers.node import Node
+from workers.scoring import work_through
+
+log = logging.getLogger(__name__)
+
+_node: list[Node] = []  # one per process, built at the first hint: after the fork
+
+
+def _own_node() -> Node:
+    if not _node:
+        _node.append(Node.build(read_settings()))
+    return _node[0]
+
+
+@app.task(name=TASK)
+def score(schema: int = 1) -> None:
+    """Scores due rows; a hint that finds none is no error. `schema` is the hint's version."""
+    node = _own_node()
+    if node.draining():
+        return
+    claimed = work_through(node)
+    log.debug("hint of schema %d: %d rows", schema, claimed)
