@@ -4,43 +4,60 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
 
 from evaluator import __version__
-from evaluator.commands import config, database, demo, doctor, evaluations, intake, rubric, runs, scorecards, staying
 from evaluator.commands.output import out, put, put_json, take_global_flags, warn
 from evaluator.errors import DebriefError
 
 INTERRUPTED, TERMINATED, BUG = 130, 143, 1
 
-app = typer.Typer(
-    name="debrief",
-    help="Finished interviews become scorecards that rest on the candidate's own words.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.add_typer(rubric.app, name="rubric")
-app.add_typer(runs.app, name="run")
-app.add_typer(scorecards.app, name="scorecard")
-app.add_typer(evaluations.app, name="evaluation")
-app.add_typer(database.app, name="db")
-app.add_typer(config.app, name="config")
-app.command("demo")(demo.demo)
-app.command("import")(intake.import_files)
-app.command("intake")(intake.intake_command)
-app.command("up")(staying.up)
-app.command("serve")(staying.serve)
-app.command("worker")(staying.worker_command_line)
-app.command("reconcile")(staying.reconcile)
-app.command("doctor")(doctor.doctor)
+# Name -> module of evaluator.commands and what of it: a group's `app`, or a command's function. Only what the line
+# names is imported, as all of it takes seconds.
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "demo": ("demo", "demo"),
+    "import": ("intake", "import_files"),
+    "intake": ("intake", "intake_command"),
+    "run": ("runs", "app"),
+    "scorecard": ("scorecards", "app"),
+    "rubric": ("rubric", "app"),
+    "evaluation": ("evaluations", "app"),
+    "up": ("staying", "up"),
+    "serve": ("staying", "serve"),
+    "worker": ("staying", "worker_command_line"),
+    "reconcile": ("staying", "reconcile"),
+    "doctor": ("doctor", "doctor"),
+    "db": ("database", "app"),
+    "config": ("config", "app"),
+}
 
 
-@app.callback(invoke_without_command=True)
+def application(arguments: Sequence[str]) -> typer.Typer:
+    """The command line with the command that the arguments name; with all of them for --help and for mistakes."""
+    app = typer.Typer(
+        name="debrief",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback(invoke_without_command=True)(root)
+    named = [a for a in arguments[:1] if a in COMMANDS]
+    for name in named or COMMANDS:
+        module, attribute = COMMANDS[name]
+        found = getattr(import_module(f"evaluator.commands.{module}"), attribute)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name)
+        else:
+            app.command(name)(found)
+    return app
+
+
 def root(
     version: Annotated[bool, typer.Option("--version", help="print the version")] = False,
     json: Annotated[bool, typer.Option("--json", help="data as JSON; may stand anywhere")] = False,  # noqa: ARG001
@@ -79,7 +96,7 @@ def main() -> None:
 
 def _run(arguments: list[str]) -> int:
     try:
-        result = app(args=arguments, prog_name="debrief", standalone_mode=False)
+        result = application(arguments)(args=arguments, prog_name="debrief", standalone_mode=False)
     except DebriefError as error:
         return _failed(error)
     except Terminated:

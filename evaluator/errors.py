@@ -12,10 +12,10 @@ DebriefError                      exit code 1 unless a subclass says otherwise
 │   ├── BrokerUnavailable
 │   ├── StoreUnavailable
 │   ├── StoreForbidden                the store answers 403: a permission is missing
-│   ├── EngineUnavailable             refused, timed out, 5xx
+│   ├── EngineUnavailable             refused, timed out, 5xx, wrong key, rate limit
 │   └── EmbeddedFailed                a service of the embedded default did not start
 ├── ContentError                      this interview cannot be judged as it stands; retries are counted
-│   ├── EngineRejected                the engine answers 4xx for this request
+│   ├── EngineRejected                the engine refuses this request (400, 413, 422)
 │   ├── AnswerInvalid                 the judge's answer is cut, not JSON, out of schema or empty
 │   ├── ObjectMissing                 an object that a row points to is gone
 │   ├── DigestMismatch                an object is not what its row or key says
@@ -126,7 +126,7 @@ class ContentError(DebriefError):
 
 
 class EngineRejected(ContentError):
-    """Raised when the engine answers 4xx for one request."""
+    """Raised when the engine refuses one request as it stands; keys, addresses and rate limits are EngineUnavailable."""
 
     code = "engine_rejected"
 

@@ -1,19 +1,21 @@
 """What passes between the product and a judge: the request, the raw completion, and the checkpoint that keeps it."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Literal, Protocol
 
 from pydantic import Field
 
 from evaluator.values import Frozen, Moment, Sha256
 from rubrics.model import Rubric
 
+SEED_LIMIT = 2**31
+
 
 class Sampling(Frozen):
     """How the judge samples; part of what an evaluation is."""
 
     temperature: float = Field(default=0.0, ge=0, le=2)
-    seed: int = Field(default=0, ge=0, lt=2**31)
+    seed: int = Field(default=0, ge=0, lt=SEED_LIMIT)
     replicate: int = Field(default=0, ge=0, lt=1_000)
     max_tokens: int = Field(default=512, ge=16, le=8_192)
 
@@ -67,7 +69,7 @@ class TokenCounter(Protocol):
 class Checkpoint(Frozen):
     """One finished section as the store keeps it: the raw completion and the request that it answers."""
 
-    schema_version: int = 1
+    schema_version: Literal[1] = 1
     interview_id: str
     evaluation_key: Sha256
     section_id: str

@@ -20,7 +20,7 @@ from evaluator.errors import (
     TranscriptFault,
     Unavailable,
 )
-from evaluator.judging import Checkpoint, Completion, JudgeRequest, Sampling, TokenCounter, Work
+from evaluator.judging import SEED_LIMIT, Checkpoint, Completion, JudgeRequest, Sampling, TokenCounter, Work
 from evaluator.layout import checkpoint_key
 from evaluator.ports import JudgeEngine, ObjectStore
 from evaluator.prompts import judge_request, key_for, request_sha256, tokens_needed
@@ -202,7 +202,8 @@ def attempt_sampling(base: Sampling, attempt: int) -> Sampling:
     if attempt == 0:
         return base
     tokens = min(base.max_tokens * 2**attempt, MAX_TOKENS_LIMIT)
-    return base.model_copy(update={"seed": base.seed + 10_000 * attempt, "max_tokens": max(tokens, base.max_tokens)})
+    seed = (base.seed + 10_000 * attempt) % SEED_LIMIT
+    return base.model_copy(update={"seed": seed, "max_tokens": max(tokens, base.max_tokens)})
 
 
 def _facts(section_id: str, completion: Completion) -> SectionFacts:

@@ -39,7 +39,7 @@ class JudgeEngine(Protocol):
     """A language model behind an endpoint. One instance belongs to one event loop."""
 
     async def complete(self, request: JudgeRequest) -> Completion:
-        """One completion; EngineUnavailable (refused, timeout, 5xx), EngineRejected (4xx)."""
+        """One completion; EngineUnavailable, EngineRejected (this request cannot be served)."""
 
     async def check(self, model: str) -> None:
         """Proves that the endpoint answers and serves this model id; EngineUnavailable names what it serves."""

@@ -63,7 +63,7 @@ def _lines(turn: Turn) -> list[str]:
 _BRACKETS = {ord(c): f"\\u{ord(c):04x}" for c in "<>[]"}
 # Control, format (zero-width, bidirectional), private-use and unassigned-plane characters say nothing aloud.
 _UNSPOKEN = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ufff0-\ufffb\ue000-\uf8ff\U000e0000-\U0010ffff]+"
+    r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ufff0-\ufffb\ue000-\uf8ff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U0010ffff]+"
 )
 
 

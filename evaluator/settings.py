@@ -16,7 +16,7 @@ Seconds = Annotated[float, Field(gt=0, le=86_400)]
 class Settings(BaseSettings):
     """What a deployment chooses; an unset service is the embedded one."""
 
-    model_config = SettingsConfigDict(env_prefix="DEBRIEF_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="DEBRIEF_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     home: Path = Field(default=Path(".debrief"), description="data folder of the embedded services")
     database_url: SecretStr | None = Field(default=None, description="postgresql://user:password@host:5432/debrief")

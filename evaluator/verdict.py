@@ -88,7 +88,7 @@ def parse_verdicts(
     answers = _read(completion, section)
     if isinstance(answers, str):
         return unscored(section, "failed", answers)
-    distributions = _distributions(completion, [answer.key for answer in answers])
+    distributions = _distributions(completion, answers)
     by_key = {answer.key: answer for answer in answers}
     return tuple(
         _result(criterion.id, by_key[key], distributions.get(key), utterance_ids)
@@ -156,6 +156,7 @@ def _envelope_fault(completion: Completion) -> str | None:
 
 
 _UTTERANCE_ID = re.compile(r"U[0-9]{1,4}")
+_UNKEEPABLE = re.compile(r"[\x00\ud800-\udfff]")  # escapes may spell what neither UTF-8 nor PostgreSQL can keep
 
 
 def _read_answer(key: str, value: object) -> _Answer | None:
@@ -170,7 +171,7 @@ def _read_answer(key: str, value: object) -> _Answer | None:
         key=key,
         evidence=tuple(evidence),
         level=level,
-        rationale=None if rationale is None else rationale[:RATIONALE_CHARS_MAX],
+        rationale=None if rationale is None else _UNKEEPABLE.sub("\ufffd", rationale[:RATIONALE_CHARS_MAX]),
     )
 
 
@@ -198,14 +199,18 @@ def _no_constant(name: str) -> float:
 _LEVEL = re.compile(r'"level"\s*:\s*([0-5])')
 
 
-def _distributions(completion: Completion, keys_in_text: Sequence[str]) -> Mapping[str, Mapping[int, float]]:
+def _distributions(completion: Completion, answers: Sequence[_Answer]) -> Mapping[str, Mapping[int, float]]:
     """Key -> probability of the levels 0-5 at its level token; a key without usable logprobs is left out."""
     tokens = completion.logprobs
     if tokens is None or "".join(t.token for t in tokens).rstrip() != completion.text.rstrip():
         return {}
+    matches = list(_LEVEL.finditer(completion.text))
+    # A key that is spelled with escapes is not found; then every later place would be another criterion's.
+    if [int(match.group(1)) for match in matches] != [answer.level for answer in answers]:
+        return {}
     starts = _starts(tokens)
     result = {}
-    for key, match in zip(keys_in_text, _LEVEL.finditer(completion.text), strict=False):
+    for key, match in zip((answer.key for answer in answers), matches, strict=True):
         place = next(n for n, start in enumerate(starts) if start <= match.start(1) < start + len(tokens[n].token))
         if (p := level_distribution(tokens[place], match.start(1) - starts[place])) is not None:
             result[key] = p
@@ -226,12 +231,13 @@ def level_distribution(token: TokenLogprob, digit_at: int) -> Mapping[int, float
     digit_at: where the level stands in the token, in characters. Alternatives that state the same level ("4", " 4",
     "4}") are added up; what a grammar masked (below -100) is left out.
     """
-    prefix = token.token[:digit_at].strip()
+    # What comes before the level must be the same, and no digit may follow: "12" states neither 1 nor 2.
+    states = re.compile(rf"{re.escape(token.token[:digit_at].strip())}\s*([0-5])(?![0-9.])")
     mass = dict.fromkeys((ABSTAIN, *LEVELS), 0.0)
     for text, logprob in {token.token: token.logprob, **token.top}.items():
-        stated = text.strip().removeprefix(prefix).strip()[:1]
-        if stated in set("012345") and math.isfinite(logprob) and logprob > LOGPROB_MIN:
-            mass[int(stated)] += math.exp(min(logprob, 0.0))
+        stated = states.match(text.strip())
+        if stated and math.isfinite(logprob) and logprob > LOGPROB_MIN:
+            mass[int(stated.group(1))] += math.exp(min(logprob, 0.0))
     total = math.fsum(mass.values())
     if total <= 0 or not token.top:
         return None

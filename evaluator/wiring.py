@@ -79,8 +79,9 @@ class Services:
         """With what a run scores."""
         return Judge(model=self.model, sampling=self.settings.sampling, require_consent=self.settings.require_consent)
 
+    @cached_property
     def engine(self) -> VllmEngine:
-        """A new client of the judge's engine; it belongs to one event loop."""
+        """The judge's engine: one client per process, for one event loop at a time; closed, it may be used again."""
         return VllmEngine(
             _required(self.settings.engine_url, "DEBRIEF_ENGINE_URL"),
             api_key=_revealed(self.settings.engine_api_key),

@@ -160,8 +160,9 @@ def opened(
 ) -> Recorder:
     """Starts an interview at consent: writes `open/{interview_id}.json` and gives its recorder.
 
-    An interview opened before, with nothing said yet, goes on under the times it was opened with; one that differs in
-    whose it is, by which rubric or in consent raises Conflict. ManifestFault when the id is not usable in a key.
+    An interview opened before keeps the times it was opened with, and may be told again from its start word for word
+    (`resume` goes on where it was); one that differs in whose it is, by which rubric or in consent raises Conflict.
+    ManifestFault when the id is not usable in a key.
     """
     opening = Opening(
         interview_id=layout.checked(interview_id),

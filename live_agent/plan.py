@@ -78,8 +78,8 @@ class Position(Frozen):
     part: int = 0  # index of the section being spoken
     part_started_s: Seconds = 0.0
     questions: int = 0  # asked so far in this section
-    follow_ups: int = 0  # used so far in this section
-    following_up: bool = False  # the last thing said was a follow-up
+    follow_ups: tuple[int, ...] = ()  # indices of those used in this section
+    answer_words: int = 0  # of the present question's answer, follow-ups included
 
 
 class Say(Frozen):
@@ -186,16 +186,28 @@ def _within_part(plan: Plan, position: Position, heard: Heard, elapsed_s: float)
     part = plan.parts[position.part]
     if elapsed_s - position.part_started_s >= part.time_budget_s or elapsed_s >= plan.time_budget_s:
         return _open_part(plan, position.part + 1, elapsed_s)
-    if _earns_follow_up(part, position, heard):
-        update = {"follow_ups": position.follow_ups + 1, "following_up": True}
-        return Say(steps=(part.follow_ups[position.follow_ups],), position=position.model_copy(update=update))
+    words = position.answer_words + heard.words
+    # Silence and refusals are not pressed.
+    thin = heard.words > 0 and words < THIN_ANSWER_WORDS and not heard.declined
+    if thin and (left := follow_ups_left(part, position)):
+        update = {"follow_ups": (*position.follow_ups, left[0]), "answer_words": words}
+        return Say(steps=(part.follow_ups[left[0]],), position=position.model_copy(update=update))
     if position.questions < len(part.questions):
-        update = {"questions": position.questions + 1, "following_up": False}
+        update = {"questions": position.questions + 1, "answer_words": 0}
         return Say(steps=(part.questions[position.questions],), position=position.model_copy(update=update))
     return _open_part(plan, position.part + 1, elapsed_s)
 
 
-def _earns_follow_up(part: Part, position: Position, heard: Heard) -> bool:
-    """One follow-up per question, each of the section's once; silence and refusals are not pressed."""
-    thin = 0 < heard.words < THIN_ANSWER_WORDS and not heard.declined
-    return thin and not position.following_up and position.follow_ups < len(part.follow_ups)
+def follow_ups_left(part: Part, position: Position) -> tuple[int, ...]:
+    """Indices of the follow-ups that fit the present question and were not used.
+
+    Rubrics list follow-ups in the order of the questions, so with as many of both each question has its own; with
+    fewer or more they are shared out evenly.
+    """
+    asked, used = position.questions - 1, position.follow_ups
+    questions, follow_ups = len(part.questions), len(part.follow_ups)
+    return tuple(
+        index
+        for index in range(follow_ups)
+        if index not in used and (index * questions // follow_ups == asked or asked * follow_ups // questions == index)
+    )

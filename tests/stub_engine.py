@@ -1,7 +1,7 @@
 """A stub of an OpenAI-compatible engine, for tests that need thousands of calls: it judges nothing.
 
 It answers chat completions that fit the schema in the request, with seeded levels and evidence ids found in the user's
-message, in about a millisecond. The answer is a pure function of (request body, seed). The real engine is what decides
+message, in a few milliseconds. The answer is a pure function of (request body, seed). The real engine is what decides
 whether the product works; this one is for counting calls, breaking things on purpose, and load.
 
 In a test:       with StubEngine(seed=1) as stub: ... stub.url, stub.calls["/v1/chat/completions"]

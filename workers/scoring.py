@@ -46,7 +46,7 @@ def work_through(node: Node) -> int:
     started_at = time.monotonic()
     claimed = 0
     with asyncio.Runner() as runner:
-        engine = node.services.engine()
+        engine = node.services.engine
         try:
             if not _ready(runner, engine, node):
                 return 0

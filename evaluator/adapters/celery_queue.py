@@ -88,6 +88,4 @@ class CeleryHints:
         self._redis.close()
 
     def _unavailable(self, error: Exception) -> BrokerUnavailable:
-        return BrokerUnavailable(
-            f"Redis at {self.where} cannot be used ({type(error).__name__}); see: debrief doctor"
-        )
+        return BrokerUnavailable(f"Redis at {self.where} cannot be used ({type(error).__name__}); see: debrief doctor")

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
-from evaluator.ports import Completion, JudgeRequest, TokenLogprob, Usage
+from evaluator.judging import Completion, JudgeRequest, TokenLogprob, Usage
 
 LEVELS = ("0", "1", "2", "3", "4", "5")  # 0: cannot be judged
 LOGPROB_FLOOR = -9_999.0  # vLLM's own word for "impossible"; also for what is no number

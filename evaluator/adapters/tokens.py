@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 from evaluator.adapters.chat_completion import token_ids, tokenize_body
 from evaluator.adapters.endpoint import endpoint_of
 from evaluator.errors import EngineUnavailable, UsageFault
-from evaluator.ports import TokenCounter
+from evaluator.judging import TokenCounter
 
 BYTES_PER_TOKEN = 3  # English prose has 4 to 5; a low number counts too many, which cannot overflow a prompt
 CACHE_MAX = 512  # texts

@@ -27,7 +27,7 @@ from evaluator.adapters.chat_completion import (
 )
 from evaluator.adapters.endpoint import endpoint_of
 from evaluator.errors import EngineRejected, EngineUnavailable
-from evaluator.ports import Completion, JudgeRequest
+from evaluator.judging import Completion, JudgeRequest
 
 CONNECT_S_MAX = 5.0
 CHECK_S_MAX = 10.0  # for what an engine answers at once: health, names, tokens

@@ -150,7 +150,7 @@ def _store(services: Services) -> str:
 
 def _engine(services: Services) -> str:
     async def check() -> str:
-        engine = services.engine()
+        engine = services.engine
         try:
             await engine.check(services.model)
             return f"{services.settings.engine_url} serves {services.model}"

@@ -6,8 +6,8 @@ It exists so that one machine without a GPU or a download runs the whole path th
 import json
 import os
 import shutil
-import struct
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,15 @@ FEED_FORWARD = 384
 # Wider than a trained model's 0.02: the logits then differ enough for the levels to vary from interview to interview.
 EMBEDDING_STD = 0.12
 WEIGHT_STD = 0.12
+OUTPUT_STD = 0.04  # what attention and feed-forward add: small beside the carried ids
+# Utterance ids, single digits, words with the blank before them, runs of marks, white space.
+PIECES = r"U[1-9][0-9]{0,2}|[0-9]| ?\p{L}+| ?[^\s\p{L}0-9]+|\s+"
+ID_TOKENS = 160  # U1..U160 are one token each; later ones are spelled
+UTTERANCE_ID, EVERY_TOKEN = HIDDEN - 2, HIDDEN - 1  # dimensions: 1 for the ids; 1 for every token
+ID_MARK = 4.0  # on that dimension
+ID_GAIN = 4.0  # how strongly the ids looked at are carried over
+LOOK_AT_IDS = 2.5  # how much more the heads of the first layer look at ids than at anything else
+LOOK_STD = 3.0  # times WEIGHT_STD: by how much the heads prefer some ids to others
 
 # Llama 3's names, so that what neutralises those in a transcript neutralises these too.
 BEGIN, HEADER, HEADER_END, END = "<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"
@@ -44,6 +53,15 @@ CHAT_TEMPLATE = (
     "{% endfor %}"
     "{% if add_generation_prompt %}" + f"{HEADER}assistant{HEADER_END}\n\n" + "{% endif %}"
 )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Tokens:
+    """What the weights have to know of the vocabulary."""
+
+    count: int
+    utterance_ids: tuple[int, ...]
+    unlikely: tuple[int, ...]  # they end a list of evidence, or make another id of one
 
 
 def model_path(home: Path) -> Path:
@@ -78,25 +96,29 @@ def build(folder: Path, corpus: Iterable[str]) -> None:
     """Write tokenizer.json, tokenizer_config.json, model.safetensors and config.json into the folder."""
     try:
         import numpy  # noqa: F401
+        import safetensors  # noqa: F401
         import tokenizers  # noqa: F401
     except ImportError as error:
         raise EmbeddedFailed(
             f"the demonstration judge cannot be built: {error.name} is not installed. "
             "Install it with: pip install 'debrief[embedded,cpu]'"
         ) from error
-    vocabulary = _write_tokenizer(folder, corpus)
-    _write_safetensors(folder / "model.safetensors", _weights(vocabulary))
-    _write_json(folder / "config.json", _config(vocabulary))
+    tokens = _write_tokenizer(folder, corpus)
+    _write_weights(folder / "model.safetensors", _weights(tokens))
+    _write_json(folder / "config.json", _config(tokens.count))
 
 
-def _write_tokenizer(folder: Path, corpus: Iterable[str]) -> int:
-    """Train a byte-level BPE with single digits; returns the vocabulary's size."""
-    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+def _write_tokenizer(folder: Path, corpus: Iterable[str]) -> _Tokens:
+    """Train a byte-level BPE with single digits."""
+    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE())
-    # Single digits: a level and each digit of an utterance id is one token, so the level's logprobs can be read.
+    # A level is one token, so that its logprobs can be read; an utterance id is one token, so that it can be looked at.
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+        [
+            pre_tokenizers.Split(Regex(PIECES), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
     )
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
@@ -106,13 +128,19 @@ def _write_tokenizer(folder: Path, corpus: Iterable[str]) -> int:
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(corpus, trainer)
+    ids = [f"U{n}" for n in range(1, ID_TOKENS + 1)]
+    tokenizer.train_from_iterator((*corpus, *(ids * 10)), trainer)
     tokenizer.save(str(folder / "tokenizer.json"))
     _write_json(folder / "tokenizer_config.json", _tokenizer_config())
-    return int(tokenizer.get_vocab_size())
+    vocabulary = tokenizer.get_vocab()
+    return _Tokens(
+        count=len(vocabulary),
+        utterance_ids=tuple(vocabulary[token] for token in ids),
+        unlikely=tuple(sorted(number for token, number in vocabulary.items() if token[0] in "]0123456789")),
+    )
 
 
-def _weights(vocabulary: int) -> "dict[str, NDArray[np.float32]]":
+def _weights(tokens: "_Tokens") -> "dict[str, NDArray[np.float32]]":
     """Every tensor of the model, from one seeded stream in a fixed order."""
     import numpy as np
 
@@ -125,7 +153,12 @@ def _weights(vocabulary: int) -> "dict[str, NDArray[np.float32]]":
     def ones() -> "NDArray[np.float32]":
         return np.ones(HIDDEN, dtype=np.float32)
 
-    weights = {"model.embed_tokens.weight": normal(vocabulary, HIDDEN, EMBEDDING_STD), "model.norm.weight": ones()}
+    embedding = normal(tokens.count, HIDDEN, EMBEDDING_STD)
+    embedding[:, EVERY_TOKEN] = 1.0
+    embedding[:, UTTERANCE_ID] = 0.0
+    embedding[list(tokens.utterance_ids), UTTERANCE_ID] = ID_MARK
+    embedding[list(tokens.unlikely), UTTERANCE_ID] = -ID_MARK / 4
+    weights = {"model.embed_tokens.weight": embedding, "model.norm.weight": ones()}
     query, key = HEADS * HEAD_DIM, KEY_VALUE_HEADS * HEAD_DIM
     for layer in range(LAYERS):
         name = f"model.layers.{layer}"
@@ -134,33 +167,49 @@ def _weights(vocabulary: int) -> "dict[str, NDArray[np.float32]]":
             f"{name}.self_attn.q_proj.weight": normal(query, HIDDEN, WEIGHT_STD),
             f"{name}.self_attn.k_proj.weight": normal(key, HIDDEN, WEIGHT_STD),
             f"{name}.self_attn.v_proj.weight": normal(key, HIDDEN, WEIGHT_STD),
-            f"{name}.self_attn.o_proj.weight": normal(HIDDEN, query, WEIGHT_STD),
+            f"{name}.self_attn.o_proj.weight": normal(HIDDEN, query, OUTPUT_STD),
             f"{name}.post_attention_layernorm.weight": ones(),
             f"{name}.mlp.gate_proj.weight": normal(FEED_FORWARD, HIDDEN, WEIGHT_STD),
             f"{name}.mlp.up_proj.weight": normal(FEED_FORWARD, HIDDEN, WEIGHT_STD),
-            f"{name}.mlp.down_proj.weight": normal(HIDDEN, FEED_FORWARD, WEIGHT_STD),
+            f"{name}.mlp.down_proj.weight": normal(HIDDEN, FEED_FORWARD, OUTPUT_STD),
         }
+    _look_at_ids(weights)
     return weights
 
 
-def _write_safetensors(path: Path, weights: "dict[str, NDArray[np.float32]]") -> None:
-    """The safetensors format: length of a JSON header, the header, the tensors one after another, as bfloat16."""
-    header: dict[str, object] = {"__metadata__": {"format": "pt"}}
-    chunks = [_bfloat16(tensor) for tensor in weights.values()]
-    end = 0
-    for (name, tensor), chunk in zip(weights.items(), chunks, strict=True):
-        begin, end = end, end + len(chunk)
-        header[name] = {"dtype": "BF16", "shape": list(tensor.shape), "data_offsets": [begin, end]}
-    head = json.dumps(header, separators=(",", ":")).encode()
-    head += b" " * (-len(head) % 8)
-    path.write_bytes(struct.pack("<Q", len(head)) + head + b"".join(chunks))
+def _look_at_ids(weights: "dict[str, NDArray[np.float32]]") -> None:
+    """Wires the first layer by hand: its heads look at utterance ids and carry over which they were.
+
+    A purely random model cites ids that are not in the interview, so that nearly every level is refused and a
+    demonstration shows nothing. Which ids it cites, and all levels, remain chance.
+    """
+    name = "model.layers.0.self_attn"
+    q, k = weights[f"{name}.q_proj.weight"], weights[f"{name}.k_proj.weight"]
+    v, o = weights[f"{name}.v_proj.weight"], weights[f"{name}.o_proj.weight"]
+    slowest = HEAD_DIM // 2 - 1  # of the rotary pairs: nearly the same at any distance within an interview
+    for head in range(HEADS):
+        q[head * HEAD_DIM + slowest, EVERY_TOKEN] = LOOK_AT_IDS
+    k *= LOOK_STD
+    for head in range(KEY_VALUE_HEADS):
+        k[head * HEAD_DIM + slowest, UTTERANCE_ID] = 1.0
+    carried = KEY_VALUE_HEADS * HEAD_DIM  # the first dimensions of an embedding, as many as the values have
+    v[:] = 0.0
+    o[:] = 0.0
+    for n in range(carried - 1):
+        v[n, n] = 1.0
+    v[carried - 1, EVERY_TOKEN] = 1.0  # and a constant, which makes ids likelier than other text where both may stand
+    group = HEADS // KEY_VALUE_HEADS  # query heads that share a key and value head
+    for head in range(HEADS):
+        for n in range(HEAD_DIM):
+            o[(head // group) * HEAD_DIM + n, head * HEAD_DIM + n] = ID_GAIN / group
+    o[carried - 1, :] = 0.0
+    o[UTTERANCE_ID, (HEADS - 1) * HEAD_DIM + HEAD_DIM - 1] = ID_GAIN / 4
 
 
-def _bfloat16(tensor: "NDArray[np.float32]") -> bytes:
-    """The upper half of each float32, as numpy has no type for it; a cut is as good as rounding for noise."""
-    import numpy as np
+def _write_weights(path: Path, weights: "dict[str, NDArray[np.float32]]") -> None:
+    from safetensors.numpy import save_file
 
-    return np.ascontiguousarray(tensor).view("<u2").reshape(-1, 2)[:, 1].tobytes()
+    save_file(weights, str(path), metadata={"format": "pt"})
 
 
 def _config(vocabulary: int) -> dict[str, Any]:

@@ -80,7 +80,7 @@ class Engine:
         """The OpenAI-compatible endpoint."""
         return f"http://{LOOPBACK}:{port}/v1"
 
-    def prepare(self, run: Run, progress: Progress) -> None:  # noqa: ARG002 - only PostgreSQL runs a command first
+    def prepare(self, run: Run, progress: Progress) -> None:  # noqa: ARG002 - as the protocol has it
         """Build the demonstration judge on the first start."""
         if find_spec("vllm") is None:
             raise EmbeddedFailed(
@@ -130,7 +130,13 @@ class Engine:
             "--kv-cache-memory-bytes": str(KV_CACHE_BYTES),
             "--uvicorn-log-level": "warning",
         }
-        flags = ("--enable-prefix-caching", "--enforce-eager", "--no-enable-log-requests", "--disable-log-stats")
+        flags = (
+            "--enable-prefix-caching",
+            "--enable-prompt-tokens-details",  # tells how many tokens came from the cache
+            "--enforce-eager",
+            "--no-enable-log-requests",
+            "--disable-log-stats",
+        )
         return tuple(part for option in options.items() for part in option) + flags
 
     def _environment(self, scratch: Path) -> dict[str, str]:

@@ -30,6 +30,7 @@ PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 KILL_WAIT_S = 10.0  # how long killed processes may take to vanish (a disk wait cannot be interrupted)
 KILL_ROUND_S = 0.05
+FOLDER_FD = 100  # the service reaches its folder as /proc/self/fd/100, whatever lies above it
 NOBODY_USES_IT = 0  # byte on the wake-up pipe; any other byte there is a signal number
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
@@ -65,6 +66,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--grace-s", type=float, default=10.0, help="wait between that signal and SIGKILL")
     parser.add_argument("--uid", type=int, help="run the service as this user")
     parser.add_argument("--gid", type=int, help="and this group")
+    parser.add_argument("--open-folder", help=f"open it as descriptor {FOLDER_FD} of the service")
     parser.add_argument("command", nargs="+")
     return parser.parse_args(arguments)
 
@@ -87,14 +89,17 @@ def _spawn(options: argparse.Namespace, libc: ctypes.CDLL) -> "subprocess.Popen[
         libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
 
     try:
+        if options.open_folder:
+            os.dup2(os.open(options.open_folder, os.O_RDONLY | os.O_DIRECTORY), FOLDER_FD)
         return subprocess.Popen(
             options.command,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
             user=options.uid,
             group=options.gid,
+            pass_fds=(FOLDER_FD,) if options.open_folder else (),
             extra_groups=None if options.uid is None else [],
-            preexec_fn=die_with_guard,  # noqa: PLW1509 - no other thread runs yet, so this is safe
+            preexec_fn=die_with_guard,  # no other thread runs yet, so this is safe
         )
     except OSError as error:
         sys.stderr.write(f"cannot run {options.command[0]}: {error.strerror}\n")  # goes to the service's log

@@ -1,7 +1,6 @@
 """PostgreSQL on the loopback address: a server found on this machine, else the one that PyPI's package carries."""
 
 import contextlib
-import hashlib
 import os
 import pwd
 import re
@@ -10,19 +9,28 @@ import signal
 import stat
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
-from evaluator.embedded.process import INSTALL, LOOPBACK, Launch, Progress, Run, process_identity, write_private
+from evaluator.embedded.process import (
+    INSTALL,
+    LOOPBACK,
+    OPEN_FOLDER,
+    Launch,
+    Progress,
+    Run,
+    process_identity,
+    write_private,
+)
 from evaluator.errors import EmbeddedFailed
 
 DATABASE = "debrief"
 ROLE = "debrief"
 VERSION_MIN = 14  # the oldest major version that the product's SQL is written for
-STATE_FOLDER = Path("/var/lib/debrief")  # for root only, where the data folder lies out of nobody's reach
 ACCOUNT = "nobody"  # PostgreSQL refuses to run as root
+PROGRAMS = Path("/var/lib/debrief")  # for root: a copy of packaged programs that lie out of that account's reach
 CONNECT_S = 2
 _DIRECTORIES = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/local/pgsql/bin", "/opt/homebrew/bin")
 
@@ -105,6 +113,8 @@ class Postgres:
     name: str = "postgres"
     title: str = "PostgreSQL"
     ready_within_s: float = 120.0  # a crash may have left much to replay
+    available: Callable[[], tuple[Binaries, ...]] = find_binaries
+    programs: Path = PROGRAMS
     _binaries: Binaries | None = None
 
     @property
@@ -117,10 +127,8 @@ class Postgres:
 
     @property
     def folder(self) -> Path:
-        """Holds `data`; for root it is moved out of the home folder when nobody cannot reach it there."""
-        if self.account is None or reachable_by_others(self.home):
-            return self.home / self.name
-        return STATE_FOLDER / hashlib.sha256(str(self.home).encode()).hexdigest()[:16] / self.name
+        """Holds `data`."""
+        return self.home / self.name
 
     @property
     def data(self) -> Path:
@@ -133,8 +141,8 @@ class Postgres:
 
     def prepare(self, run: Run, progress: Progress) -> None:
         """Choose the server that fits the data, and make the data on the first start."""
-        self._make_folder(progress)
-        self._binaries = self._within_reach(choose_binaries(find_binaries(), data_major(self.data), self.data))
+        self._make_folder()
+        self._binaries = self._within_reach(choose_binaries(self.available(), data_major(self.data), self.data))
         if data_major(self.data) is None:
             progress.stage("creating the data folder (first start only)")
             self._initialise(run)
@@ -160,7 +168,7 @@ class Postgres:
         }
         settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         # SIGINT is the fast shutdown; SIGTERM would wait until every pooled connection is closed.
-        return self._run("postgres", "-D", str(self.data), *settings, stop_signal=signal.SIGINT, grace_s=20.0)
+        return self._run("postgres", "-D", self._seen("data"), *settings, stop_signal=signal.SIGINT, grace_s=20.0)
 
     def answers(self, port: int) -> bool:
         """Whether our database answers; makes it on the first start."""
@@ -202,25 +210,26 @@ class Postgres:
             stop_signal=stop_signal,
             grace_s=grace_s,
             account=self.account,
+            open_folder=None if self.account is None else self.folder,
         )
 
-    def _make_folder(self, progress: Progress) -> None:
+    def _seen(self, name: str) -> str:
+        """The path of something in our folder as the server sees it.
+
+        As another user it could not pass through the data folder, nor a home folder such as root's above it. So the
+        guard, which may, opens our folder, and the server goes by that descriptor.
+        """
+        return str((self.folder if self.account is None else OPEN_FOLDER) / name)
+
+    def _make_folder(self) -> None:
         """The folder that holds the data, owned by whoever runs the server."""
-        folder = self.folder
         try:
-            if not folder.is_relative_to(self.home):
-                progress.stage(f"keeping its data in {folder}: the user {ACCOUNT} cannot reach {self.home}")
-                for parent in (STATE_FOLDER, folder.parent):
-                    parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-                (folder.parent / "home").write_text(f"{self.home}\n", encoding="utf-8")
-            elif self.account is not None:
-                self.home.chmod(0o711)  # others may pass through, and read nothing
-            folder.mkdir(mode=0o700, exist_ok=True)
+            self.folder.mkdir(mode=0o700, exist_ok=True)
             if self.account is not None:
-                os.chown(folder, *self.account)
+                os.chown(self.folder, *self.account)
         except OSError as error:
             raise EmbeddedFailed(
-                f"the PostgreSQL folder {folder} cannot be made: {error.strerror}. "
+                f"the PostgreSQL folder {self.folder} cannot be made: {error.strerror}. "
                 "Set DEBRIEF_HOME to another folder, or DEBRIEF_DATABASE_URL to a server of yours"
             ) from error
 
@@ -228,15 +237,20 @@ class Postgres:
         """For root: the packaged server copied to where nobody can run it, when the environment lies out of reach."""
         if self.account is None or reachable_by_others(binaries.folder / "postgres"):
             return binaries
-        target = STATE_FOLDER / f"postgresql-{binaries.version}"
-        if not (target / "bin" / "postgres").is_file():
+        target = self.programs / f"postgresql-{binaries.version}"
+        server, site = binaries.folder.parent, binaries.folder.parents[2]
+        if not target.is_dir():
+            self.programs.mkdir(mode=0o755, parents=True, exist_ok=True)
             aside = target.with_name(f".{target.name}.{os.getpid()}")
             shutil.rmtree(aside, ignore_errors=True)
-            shutil.copytree(binaries.folder.parent, aside, symlinks=True)
+            # Its libraries lie beside the package, where the programs look for them.
+            for part in (server, *site.glob(f"{server.parent.name}.libs")):
+                shutil.copytree(part, aside / part.relative_to(site), symlinks=True)
             with contextlib.suppress(OSError):  # another command was faster
                 aside.rename(target)
             shutil.rmtree(aside, ignore_errors=True)
-        return Binaries(folder=target / "bin", major=binaries.major, version=binaries.version, packaged=True)
+        copy = target / server.relative_to(site) / "bin"
+        return Binaries(folder=copy, major=binaries.major, version=binaries.version, packaged=True)
 
     def _initialise(self, run: Run) -> None:
         """Make the data aside and move it into place, so that an interrupted first start leaves nothing half-made."""
@@ -248,7 +262,8 @@ class Postgres:
             if self.account is not None:
                 os.chown(password, *self.account)
             options = ("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", f"--username={ROLE}")
-            run(self._run("initdb", "-D", str(aside), f"--pwfile={password}", *options))
+            seen = ("-D", self._seen(aside.name), f"--pwfile={self._seen(password.name)}")
+            run(self._run("initdb", *seen, *options))
         finally:
             password.unlink(missing_ok=True)
         aside.rename(self.data)

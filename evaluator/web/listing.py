@@ -67,6 +67,15 @@ class Step:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Failure:
+    """What holds an interview up."""
+
+    code: str
+    words: str
+    detail: str | None  # what the failure said of itself
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class InterviewView:
     """One interview: where it stands, why, and what to do about it."""
 
@@ -74,7 +83,7 @@ class InterviewView:
     taken_in_at: datetime
     consent: str
     explanation: str
-    failure: str | None  # what the last failure said of itself
+    failure: Failure | None  # the last one, where it holds the interview up
     commands: tuple[str, ...]
     earlier_scorecard_id: str | None
     steps: tuple[Step, ...]  # oldest first
@@ -194,18 +203,18 @@ def _blocked(row: InterviewRow) -> str:
 
 def _pending(row: InterviewRow) -> str:
     if row.code:
-        return f"The last try failed, and it will be tried again. {failure_words(row.code)}"
+        return "The last try failed. Nothing is lost, and it will be tried again without your doing."
     return "It waits for a worker. A worker takes it up as soon as its run is open and one is free."
 
 
-def _failure(row: InterviewRow, events: Sequence[Event]) -> str | None:
-    """The newest failure in its own words; only for an interview that a failure holds up."""
+def _failure(row: InterviewRow, events: Sequence[Event]) -> Failure | None:
     if row.code is None or row.state not in {"quarantined", "pending"}:
         return None
-    last = next((e for e in reversed(events) if e.detail.get("code") == row.code), None)
-    detail = visible(str(last.detail["detail"])) if last and last.detail.get("detail") else None
-    words = failure_words(row.code) if row.state == "quarantined" else None
-    return " ".join(part for part in (words, f"({visible(row.code)})", detail) if part)
+    last = next((e.detail for e in reversed(events) if e.detail.get("code") == row.code), {})
+    detail = last.get("detail")
+    return Failure(
+        code=visible(row.code), words=failure_words(row.code), detail=visible(str(detail)) if detail else None
+    )
 
 
 def _step(event: Event) -> Step:

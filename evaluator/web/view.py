@@ -59,7 +59,7 @@ class Distribution:
     shares: tuple[LevelShare, ...]
     expected: str  # `3.2`
     spread: str  # `±0.6`
-    abstain: str  # `4 %`: how likely the judge was to say that it cannot tell
+    abstain: str  # `4 %`: how likely the judge was to answer that it cannot be judged
     strip: Strip
 
 
@@ -128,11 +128,27 @@ class SectionView:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class AlertView:
-    """Something to look at first, and where on the page it stands."""
+class AlertPlace:
+    """What an alert is about, and where on the page that stands."""
 
-    text: str
-    anchor: str | None
+    name: str
+    note: str | None  # the figure behind it, such as `±1.4`
+    anchor: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AlertView:
+    """Something to look at first; alerts of one kind are one, with all their places."""
+
+    code: str
+    words: str
+    places: tuple[AlertPlace, ...]
+
+    @property
+    def text(self) -> str:
+        """The alert in one sentence."""
+        places = ", ".join(p.name + (f" ({p.note})" if p.note else "") for p in self.places)
+        return f"{self.words}: {places}."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -170,6 +186,7 @@ class ScorecardView:
     body_intact: bool  # the body still hashes to what was stored
     overall: MeanView
     alerts: tuple[AlertView, ...]
+    alert_count: int
     sections: tuple[SectionView, ...]
     provenance: tuple[tuple[str, str], ...]
     efforts: tuple[Effort, ...]
@@ -215,7 +232,8 @@ def scorecard_view(
         words_missing=words_missing,
         body_intact=body.digest == stored.body_sha256,
         overall=_mean(body.overall, withheld=[_criterion(rubric, c).name for c in body.withheld]),
-        alerts=tuple(_alert(a, rubric) for a in body.alerts),
+        alerts=_alerts(body.alerts, rubric),
+        alert_count=len(body.alerts),
         sections=tuple(page.section(s) for s in body.sections),
         provenance=_provenance(stored),
         efforts=_efforts(stored.execution, rubric),
@@ -291,7 +309,7 @@ def _time(said: Utterance) -> str:
 def _no_recording(recording: RecordingRef) -> str | None:
     if recording.status == "present":
         return None
-    why = {"pending": " yet (still pending)", "failed": " (recording failed)"}
+    why = {"pending": " yet (still pending)", "failed": " (it failed)"}
     return f"no recording{why.get(recording.status, '')}"
 
 
@@ -345,26 +363,33 @@ def _criterion(rubric: Rubric, criterion_id: str) -> Criterion:
     return next(c for c in rubric.criteria if c.id == criterion_id)
 
 
-def _alert(alert: Alert, rubric: Rubric) -> AlertView:
+_ALERTS = {
+    "required_unscored": "Required, and without a level, so the overall score is withheld",
+    "distribution_split": "The judge is split between levels. Read the evidence before relying on its level",
+    "low_confidence": "Speech recognition was unsure of words that are cited. Check what was said",
+    "section_missing": "The interview never reached this section",
+}
+
+
+def _alerts(alerts: Sequence[Alert], rubric: Rubric) -> tuple[AlertView, ...]:
+    """One entry per kind, what weighs most first."""
+    return tuple(
+        AlertView(code=code, words=words, places=tuple(_place(a, rubric) for a in alerts if a.code == code))
+        for code, words in _ALERTS.items()
+        if any(a.code == code for a in alerts)
+    )
+
+
+def _place(alert: Alert, rubric: Rubric) -> AlertPlace:
     if alert.criterion_id is not None:
-        text = _criterion_alert(alert, _criterion(rubric, alert.criterion_id))
-        return AlertView(text=text, anchor=criterion_anchor(alert.criterion_id))
-    if alert.section_id is None:
-        return AlertView(text=f"{visible(alert.code)}.", anchor=None)
-    title = visible(rubric.section(alert.section_id).title)
-    text = f"{title}: the interview never reached this section."
-    return AlertView(text=text, anchor=section_anchor(alert.section_id))
-
-
-def _criterion_alert(alert: Alert, criterion: Criterion) -> str:
-    name = visible(criterion.name)
-    if alert.code == "distribution_split":
-        split = f" ({spread_words(alert.value)} levels)" if alert.value is not None else ""
-        return f"{name}: the judge is split between levels{split}. Read the evidence before relying on it."
-    if alert.code == "low_confidence":
-        sure = f" (down to {percent(alert.value)} sure)" if alert.value is not None else ""
-        return f"{name}: speech recognition was unsure of words that are cited{sure}. Check what was said."
-    return f"{name}: this criterion is required and has no level, so the overall score is withheld."
+        name, anchor = _criterion(rubric, alert.criterion_id).name, criterion_anchor(alert.criterion_id)
+    else:
+        section = rubric.section(alert.section_id or "")
+        name, anchor = section.title, section_anchor(section.id)
+    note = None
+    if alert.value is not None:
+        note = f"{percent(alert.value)} sure" if alert.code == "low_confidence" else spread_words(alert.value)
+    return AlertPlace(name=visible(name), note=note, anchor=anchor)
 
 
 def _provenance(stored: StoredScorecard) -> tuple[tuple[str, str], ...]:

@@ -3,7 +3,9 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from random import Random
+from typing import Literal
 
 from evaluator.errors import UsageFault
 from live_agent.plan import THIN_ANSWER_WORDS
@@ -11,6 +13,9 @@ from live_agent.simulate.bank import Phrasing, SectionBank, filled, section_bank
 from rubrics.model import LEVELS, Rubric, Section
 
 Ability = int | None  # a level from 1 to 5; None: never says anything on this criterion
+Unscored = Literal["not_asked", "not_answered", "cut_short"]  # cut short: time ran out within the answer
+JOIN_SHARE = 0.5  # of places between two things in one answer where a word joins them
+TERSE_WORDS_MAX = THIN_ANSWER_WORDS - 5  # holding back is for answers that are sure to earn a follow-up
 SILENT_SHARE = 0.4  # of the questions without an answer: nothing is said at all; the others are declined in words
 
 
@@ -21,6 +26,8 @@ class Style:
     words_per_minute: float
     filler_share: float  # of sentences that get a filler
     digression_share: float  # of answers that wander off
+    start_share: float  # of answers that begin with a word or two of nothing
+    end_share: float  # of answers that say that they are over
     terse: bool  # says the first part only and waits to be asked
 
 
@@ -39,8 +46,37 @@ def style_of(seed: str) -> Style:
         words_per_minute=random.uniform(125, 175),
         filler_share=random.choice((0.02, 0.08, 0.15, 0.25)),
         digression_share=random.choice((0.0, 0.1, 0.2)),
+        start_share=random.choice((0.2, 0.4, 0.6)),
+        end_share=random.choice((0.05, 0.15, 0.3)),
         terse=random.random() < 0.3,
     )
+
+
+class Deck:
+    """Lines in shuffled order, so that nobody repeats one before all were said."""
+
+    def __init__(self, lines: tuple[str, ...], random: Random) -> None:
+        self._lines, self._random = lines, random
+        self._left: list[str] = []
+
+    def draw(self) -> str:
+        """The next line."""
+        if not self._left:
+            self._left = self._random.sample(self._lines, len(self._lines))
+        return self._left.pop()
+
+
+class Habits:
+    """What one person says around the matter of an answer, through a whole interview."""
+
+    def __init__(self, seed: str) -> None:
+        self.style = style_of(seed)
+        decks = {name: getattr(stock(), name) for name in ("starts", "joins", "ends", "digressions", "nothing_more")}
+        self._decks = {name: Deck(lines, Random(f"{seed}|{name}")) for name, lines in decks.items()}
+
+    def line(self, name: str, share: float, random: Random) -> tuple[str, ...]:
+        """A line of that kind in `share` of the cases, else none."""
+        return (self._decks[name].draw(),) if random.random() < share else ()
 
 
 class SimulatedCandidate:
@@ -53,8 +89,12 @@ class SimulatedCandidate:
         *,
         seed: str,
         allowed: Callable[[str], bool] | None = None,
+        story: int | None = None,
     ) -> None:
-        """`allowed` keeps only phrasings whose id it accepts; UsageFault for criteria or levels there are none of."""
+        """`allowed` keeps only phrasings whose id it accepts; UsageFault for criteria or levels there are none of.
+
+        `story` chooses among the stories that fit, so that candidates with different ones never say the same.
+        """
         ids = {criterion.id for criterion in rubric.criteria}
         if unknown := sorted(set(abilities) - ids):
             raise UsageFault(f"rubric {rubric.ref} has no criterion {', '.join(unknown)}")
@@ -64,7 +104,13 @@ class SimulatedCandidate:
         self._abilities = abilities
         self._seed = seed
         self._allowed = allowed or (lambda _: True)
-        self.style = style_of(seed)
+        self._story = story
+        self._habits = Habits(seed)
+
+    @property
+    def style(self) -> Style:
+        """The way of talking."""
+        return self._habits.style
 
     def to_consent(self) -> str:
         """The answer to the request for consent."""
@@ -78,28 +124,28 @@ class SimulatedCandidate:
         """What this candidate has to say in one section."""
         bank = section_bank(self._rubric, section)
         levels = {c.id: level for c in section.criteria if (level := self._abilities.get(c.id)) is not None}
+        random = Random(f"{self._seed}|{section.id}|story")
+        story = random.randrange(len(LEVELS)) if self._story is None else self._story
         return SectionTalk(
             bank=bank,
-            phrasings=_chosen(bank, levels, self._allowed, seed=f"{self._seed}|{section.id}"),
-            style=self.style,
+            phrasings=_chosen(bank, levels, self._allowed, story=story + self._rubric.sections.index(section)),
+            habits=self._habits,
             seed=f"{self._seed}|{section.id}",
             talk=self._seed,
-            last_question=len(section.questions),
         )
 
 
 def _chosen(
-    bank: SectionBank, levels: Mapping[str, int], allowed: Callable[[str], bool], *, seed: str
+    bank: SectionBank, levels: Mapping[str, int], allowed: Callable[[str], bool], *, story: int
 ) -> dict[str, Phrasing]:
-    """One phrasing for each criterion, all of one story where the allowed ones have such a story."""
+    """One phrasing for each criterion, all of one story where the allowed ones have one in common."""
     options = {c: tuple(p for p in bank.of(c, level) if allowed(p.id)) for c, level in levels.items()}
     if missing := [f"{c} at level {levels[c]}" for c, found in options.items() if not found]:
         raise UsageFault(f"no phrasing is allowed for {', '.join(missing)}; widen the filter")
-    random = Random(f"{seed}|story")
     stories = [frozenset(p.story for p in found) for found in options.values()]
     common = sorted(frozenset.intersection(*stories)) if stories else []
-    story = random.choice(common) if common else None
-    return {c: next((p for p in found if p.story == story), random.choice(found)) for c, found in options.items()}
+    chosen = common[story % len(common)] if common else None
+    return {c: next((p for p in found if p.story == chosen), found[story % len(found)]) for c, found in options.items()}
 
 
 class SectionTalk:
@@ -110,24 +156,25 @@ class SectionTalk:
         *,
         bank: SectionBank,
         phrasings: Mapping[str, Phrasing],
-        style: Style,
+        habits: Habits,
         seed: str,
         talk: str,
-        last_question: int,
     ) -> None:
         self.phrasings = phrasings  # criterion -> the one phrasing that expresses it
         self._bank = bank
-        self._style = style
+        self._habits = habits
         self._seed = seed
         self._talk = talk
-        self._last_question = last_question
         self._held_back: list[tuple[str, str]] = []  # (criterion, beat) for a follow-up, else for the next question
         self._unsaid = {criterion: len(phrasing.beats) for criterion, phrasing in phrasings.items()}
 
-    @property
-    def expressed(self) -> frozenset[str]:
-        """Criteria of which everything was said."""
-        return frozenset(criterion for criterion, beats in self._unsaid.items() if beats == 0)
+    def outcome(self, criterion: str, *, questions_asked: int) -> Unscored | None:
+        """Why the criterion was not expressed; None where it was."""
+        if questions_asked < min(self._bank.questions[criterion]):
+            return "not_asked"
+        if criterion not in self.phrasings:
+            return "not_answered"
+        return None if self._unsaid[criterion] == 0 else "cut_short"
 
     def to_question(self, number: int, *, follow_up_left: bool) -> Answer:
         """The answer to the section's question of that number, from 1."""
@@ -136,17 +183,16 @@ class SectionTalk:
         self._held_back = []
         if not due:
             return self._no_answer(random, number)
-        if self._style.terse and follow_up_left and len(due) > 1 and _words(due[0][1]) < THIN_ANSWER_WORDS - 5:
-            self._held_back = due[1:]
-            return Answer(text=self._spoken(due[:1], random, plain=True))
-        return Answer(text=self._spoken(due, random, plain=False))
+        if self._habits.style.terse and follow_up_left:
+            due, self._held_back = _terse(due)
+        return Answer(text=self._spoken(due, random, plain=bool(self._held_back)))
 
     def to_follow_up(self, number: int) -> Answer:
-        """The answer to the follow-up of that number: what was held back, or that there is no more."""
+        """The answer to the section's follow-up of that number, from 1: what was held back, or "no more"."""
         random = Random(f"{self._seed}|f{number}")
         due, self._held_back = self._held_back, []
         if not due:
-            return Answer(text=random.choice(stock().nothing_more))
+            return self._no_more(random)
         return Answer(text=self._spoken(due, random, plain=True))
 
     def _beats(self, criterion: str, number: int) -> list[tuple[str, str]]:
@@ -160,26 +206,43 @@ class SectionTalk:
         return [(criterion, beat) for beat in share]
 
     def _no_answer(self, random: Random, number: int) -> Answer:
-        asked = any(number in questions for questions in self._bank.questions.values())
-        if not asked:  # a question of the section that no criterion hangs on: short and beside the point
-            return Answer(text=random.choice(stock().nothing_more))
+        if all(number not in questions for questions in self._bank.questions.values()):
+            return self._no_more(random)  # no criterion hangs on this question
         if random.random() < SILENT_SHARE:
             return Answer(text="")
         return Answer(text=random.choice(stock().declined), declined=True)
 
+    def _no_more(self, random: Random) -> Answer:
+        return Answer(text=" ".join(self._habits.line("nothing_more", 1.0, random)))
+
     def _spoken(self, due: list[tuple[str, str]], random: Random, *, plain: bool) -> str:
-        lines = stock()
-        parts = ["" if plain else random.choice(lines.starts)]
-        for index, (criterion, beat) in enumerate(due):
-            if index and criterion != due[index - 1][0]:
-                parts.append(random.choice(lines.joins))
-            text = filled(beat, self._bank.slots, seed=f"{self._seed}|{criterion}", talk=self._talk)
-            parts.append(with_fillers(text, lines.fillers, share=self._style.filler_share, random=random))
-            self._unsaid[criterion] -= 1
-        if not plain and random.random() < self._style.digression_share:
-            parts.insert(random.choice((1, len(parts))), random.choice(lines.digressions))
-        parts.append("" if plain else random.choice(lines.ends))
-        return " ".join(part for part in parts if part)
+        """The beats as speech; a plain reply comes without a start, an end or a digression."""
+        style, line = self._habits.style, self._habits.line
+        matter: list[str] = []
+        for criterion, beats in groupby(due, key=lambda beat: beat[0]):
+            said = [beat for _, beat in beats]
+            self._unsaid[criterion] -= len(said)
+            text = filled(" ".join(said), self._bank.slots, seed=f"{self._seed}|{criterion}", talk=self._talk)
+            matter.extend(line("joins", JOIN_SHARE, random) if matter else ())
+            matter.append(with_fillers(_closed(text), stock().fillers, share=style.filler_share, random=random))
+        if plain:
+            return " ".join(matter)
+        if aside := line("digressions", style.digression_share, random):
+            opening, *rest = _SENTENCES.split(matter[0], maxsplit=1)
+            matter[:1] = [opening, *aside, *rest]
+        return " ".join((*line("starts", style.start_share, random), *matter, *line("ends", style.end_share, random)))
+
+
+def _terse(due: list[tuple[str, str]]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """What is said at once, and what waits: all but the first beat of the last criterion, if a follow-up is sure."""
+    last = next(index for index, (criterion, _) in enumerate(due) if criterion == due[-1][0])
+    said, kept = due[: last + 1], due[last + 1 :]
+    return (said, kept) if sum(len(beat.split()) for _, beat in said) < TERSE_WORDS_MAX else (due, [])
+
+
+def _closed(text: str) -> str:
+    """The text with a full stop, where it was held back in the middle of a sentence."""
+    return text if text.endswith((".", "?", "!")) else text.rstrip(",;: ") + "."
 
 
 # Words that may lose their capital behind a filler: names and "I" are not among them.
@@ -203,7 +266,3 @@ def _filled_in(sentence: str, fillers: tuple[str, ...], random: Random) -> str:
     if _OPENERS.match(sentence):
         return f"{filler.capitalize()} {sentence[0].lower()}{sentence[1:]}"
     return sentence
-
-
-def _words(text: str) -> int:
-    return len(text.split())

@@ -7,7 +7,7 @@ from random import Random
 from evaluator.manifest import Candidate
 from evaluator.ports import ObjectStore
 from live_agent import handoff
-from live_agent.plan import plan
+from live_agent.plan import SECTION_TIME_MIN_S
 from live_agent.simulate.candidate import Ability
 from live_agent.simulate.interview import BASE_RANGE, FIRST_DAY, SimulatedInterview, draw_abilities, simulate
 from rubrics.model import Rubric
@@ -15,6 +15,7 @@ from rubrics.model import Rubric
 SLOT = timedelta(minutes=50)  # from one interview's start to the next one's
 SLOTS_A_DAY = 9
 LATE_EVERY = 5  # of so many candidates, one joins late and does not reach the last section
+STORIES = 3  # of the shipped banks: candidates so many apart tell the same ones
 DECLINING_EVERY = 4  # of so many candidates, one leaves a question unanswered
 SIMULATOR_VERSION = "debrief-simulator/1"
 
@@ -40,9 +41,8 @@ def simulate_into(
         interview = simulate_one_of(
             rubric, number=number, count=count, seed=seed, prefix=prefix, base=base, allowed=allowed
         )
-        hand_over(
-            store, rubric, interview, candidate_ref=f"C-{first_candidate + number - 1:04d}", requisition=requisition
-        )
+        candidate_ref = f"C-{first_candidate + number - 1:04d}"
+        hand_over(store, rubric, interview, candidate_ref=candidate_ref, requisition=requisition)
         yield interview
 
 
@@ -59,17 +59,27 @@ def simulate_one_of(
     """The interview of that number (from 1) in a set whose candidates spread over the whole range of ability."""
     interview_id = f"{prefix}-{number:04d}"
     abilities = _abilities(rubric, number=number, count=count, seed=seed, interview_id=interview_id)
-    late = (number + seed) % LATE_EVERY == 0 and len(rubric.sections) > 1
+    day, slot = divmod(number - 1, SLOTS_A_DAY)
+    whole = simulate(
+        rubric,
+        seed=seed,
+        interview_id=interview_id,
+        abilities=abilities,
+        started_at=base + timedelta(days=day) + slot * SLOT,
+        allowed=allowed,
+        story=number + seed,
+    )
+    if (number + seed) % LATE_EVERY or len(rubric.sections) == 1:
+        return whole
     return simulate(
         rubric,
         seed=seed,
         interview_id=interview_id,
         abilities=abilities,
-        started_at=base + timedelta(days=(number - 1) // SLOTS_A_DAY) + SLOT * ((number - 1) % SLOTS_A_DAY),
-        time_budget_s=_late_budget_s(rubric, seed=seed, interview_id=interview_id, abilities=abilities)
-        if late
-        else None,
+        started_at=whole.started_at,
+        time_budget_s=_until_last_section_s(rubric, whole),
         allowed=allowed,
+        story=number + seed,
     )
 
 
@@ -93,21 +103,20 @@ def hand_over(
 
 
 def _abilities(rubric: Rubric, *, number: int, count: int, seed: int, interview_id: str) -> dict[str, Ability]:
-    """One candidate out of each slice of the range, in shuffled order, so that even six differ."""
-    slices = list(range(count))
-    Random(f"{seed}|{rubric.ref}|{count}|slices").shuffle(slices)
+    """Levels around one slice of the range; candidates who share their stories get slices far apart."""
+    alike = list(range((number - 1) % STORIES, count, STORIES))
+    Random(f"{seed}|{rubric.ref}|{count}|{alike[0]}").shuffle(alike)
     random = Random(f"{seed}|{interview_id}|base")
     low, high = BASE_RANGE
-    at = (slices[number - 1] + random.random()) / count
+    at = (alike[(number - 1) // STORIES] + random.random()) / count
     abilities = draw_abilities(rubric, seed=f"{seed}|{interview_id}", base=low + (high - low) * at)
     if (number + seed) % DECLINING_EVERY == 0:
         abilities[random.choice(sorted(abilities))] = None
     return abilities
 
 
-def _late_budget_s(rubric: Rubric, *, seed: int, interview_id: str, abilities: dict[str, Ability]) -> float:
-    """A time budget that ends this interview before its last section."""
-    whole = simulate(rubric, seed=seed, interview_id=interview_id, abilities=abilities)
-    last = plan(rubric).parts[-1].section_id
+def _until_last_section_s(rubric: Rubric, whole: SimulatedInterview) -> float:
+    """The time budget under which the same interview ends before its last section."""
+    last = rubric.sections[-1].id
     opened_s = min(turn.started_s or 0.0 for turn in whole.turns if turn.section_id == last)
-    return max(1.0, opened_s)
+    return opened_s + SECTION_TIME_MIN_S - 1.0  # too little for that section, and enough for the one before

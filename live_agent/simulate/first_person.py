@@ -3,17 +3,36 @@
 import re
 
 _BASE = {"does": "do", "has": "have", "is": "am", "goes": "go"}
-_TO_FIRST = {"they": "I", "their": "my", "theirs": "mine", "themselves": "myself", "the candidate": "I"}
-_PERSON = re.compile(r"\bthe candidate's\b|\bthe candidate\b|\b(?:they|their|theirs|themselves)\b", re.IGNORECASE)
+_PERSON = re.compile(
+    r"\b(?P<whose>(?:the (?:candidate|person)'s|their)(?: own)?)\b"
+    r"|\bthe (?:candidate|person)\b(?: (?P<verb>[a-z]+s)\b)?",
+    re.IGNORECASE,
+)
 _SENTENCE = re.compile(r"(?<=[.;:])\s+")
 _FIRST_VERB = re.compile(r"^((?:[A-Za-z]+ly|Only|Also|Either)\s+)?([A-Za-z]+s)\b(?!')")
 # Behind a conjunction a word in -s is a verb only where an object or an adverbial follows.
 _NEXT_VERB = re.compile(
     r"((?:,|\band|\bbut|\bor|\bthen|\bnor)\s+(?:[a-z]+ly\s+|then\s+|also\s+|only\s+)?)([a-z]+s)"
     r"(?=\s+(?:an?|the|no|not|nothing|it|them|what|how|why|who|which|whether|when|where|that|to|at|on|for|with|my|one|"
-    r"each|every|only|little|few|by|from|into|back|out|up|about|him|her|neither|both|any|some|others)\b)"
+    r"each|every|only|little|few|by|from|into|back|out|up|about|him|her|neither|both|any|some|others|of|or|under|"
+    r"without|such|as|so)\b)"
 )
-_NOUNS = {"this", "its", "his", "less", "across", "plus", "thus", "perhaps", "always", "sometimes", "as", "yes", "us"}
+_NOUNS = {
+    "this",
+    "its",
+    "his",
+    "less",
+    "across",
+    "plus",
+    "thus",
+    "perhaps",
+    "always",
+    "sometimes",
+    "as",
+    "yes",
+    "us",
+    "does",
+}
 
 
 def in_first_person(anchor: str) -> str:
@@ -23,7 +42,11 @@ def in_first_person(anchor: str) -> str:
 
 
 def _person(match: re.Match[str]) -> str:
-    return _TO_FIRST.get(match[0].lower(), "my")
+    if match["verb"]:
+        return f"I {_base(match['verb'])}"
+    if match["whose"] is None:
+        return "I"
+    return "my own" if match["whose"].lower().endswith("own") else "my"
 
 
 def _sentence(text: str) -> str:

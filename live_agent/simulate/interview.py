@@ -8,17 +8,15 @@ from typing import Literal
 
 from evaluator.manifest import Consent
 from evaluator.transcript import Turn
-from live_agent.plan import CONSENT_VERSION, End, Heard, Plan, Position, Say, next_step, plan
-from live_agent.simulate.candidate import Ability, Answer, SectionTalk, SimulatedCandidate
+from live_agent.plan import CONSENT_VERSION, End, Heard, Plan, Position, Say, follow_ups_left, next_step, plan
+from live_agent.simulate.candidate import Ability, Answer, SectionTalk, SimulatedCandidate, Unscored
 from rubrics.model import LEVELS, Rubric
 
 FIRST_DAY = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 AGENT_WORDS_PER_MINUTE = 160.0
 SILENCE_S = 8.0  # how long the agent waits for an answer that does not come
-BASE_RANGE = (1.4, 4.6)  # a candidate's ability over all criteria, on the scale of levels
-SPREAD = 0.8  # standard deviation of one candidate's levels around it
-
-Unscored = Literal["not_asked", "not_answered"]
+BASE_RANGE = (1.2, 4.8)  # a candidate's ability over all criteria, on the scale of levels
+SPREAD = 0.7  # standard deviation of one candidate's levels around it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,29 +47,31 @@ def simulate(
     started_at: datetime = FIRST_DAY,
     time_budget_s: float | None = None,
     allowed: Callable[[str], bool] | None = None,
+    story: int | None = None,
 ) -> SimulatedInterview:
     """A whole text interview; everything in it follows from the arguments.
 
     Abilities name a level for each criterion, None for one that the candidate never answers; criteria left out are
     never answered either. Without any, they are drawn from the seed. A small time budget leaves later sections
-    unasked. `allowed` filters phrasings by id. UsageFault for abilities the rubric has no criterion or level of.
+    unasked. `allowed` filters phrasings by id, `story` chooses among them. UsageFault for abilities that the rubric
+    has no criterion or level of, and for a filter that leaves a criterion without words.
     """
     key = f"{seed}|{rubric.ref}|{interview_id}"
     levels = draw_abilities(rubric, seed=key) if abilities is None else abilities
-    candidate = SimulatedCandidate(rubric, levels, seed=key, allowed=allowed)
-    talk = _Conversation(rubric, plan(rubric, time_budget_s=time_budget_s), candidate, Random(f"{key}|times"))
-    talk.run()
-    expressed = {c: talk_.phrasings[c].id for talk_ in talk.talks.values() for c in talk_.expressed}
-    truth = {c.id: levels.get(c.id) if c.id in expressed else None for c in rubric.criteria}
+    candidate = SimulatedCandidate(rubric, levels, seed=key, allowed=allowed, story=story)
+    spoken = _Conversation(rubric, plan(rubric, time_budget_s=time_budget_s), candidate, Random(f"{key}|times"))
+    spoken.run()
+    outcome = {c.id: spoken.outcome(s.id, c.id) for s in rubric.sections for c in s.criteria}
+    chosen = {c: phrasing.id for talk in spoken.talks.values() for c, phrasing in talk.phrasings.items()}
     return SimulatedInterview(
         interview_id=interview_id,
         rubric_ref=rubric.ref,
         started_at=started_at,
         consent=Consent(status="granted", text_version=CONSENT_VERSION, at=started_at),
-        turns=tuple(talk.turns),
-        truth=truth,
-        unscored=_unscored(rubric, truth, talk),
-        phrasings={c: expressed[c] for c in truth if c in expressed},
+        turns=tuple(spoken.turns),
+        truth={c: levels.get(c) if why is None else None for c, why in outcome.items()},
+        unscored={c: why for c, why in outcome.items() if why is not None},
+        phrasings={c: chosen[c] for c, why in outcome.items() if why is None},
     )
 
 
@@ -80,16 +80,6 @@ def draw_abilities(rubric: Rubric, *, seed: str, base: float | None = None) -> d
     random = Random(f"{seed}|abilities")
     centre = random.uniform(*BASE_RANGE) if base is None else base
     return {c.id: max(LEVELS[0], min(LEVELS[-1], round(random.gauss(centre, SPREAD)))) for c in rubric.criteria}
-
-
-def _unscored(rubric: Rubric, truth: Mapping[str, int | None], talk: "_Conversation") -> dict[str, Unscored]:
-    asked = {section.id: talk.asked.get(section.id, 0) for section in rubric.sections}
-    result: dict[str, Unscored] = {}
-    for section in rubric.sections:
-        for criterion in section.criteria:
-            if truth[criterion.id] is None:
-                result[criterion.id] = "not_answered" if asked[section.id] else "not_asked"
-    return result
 
 
 @dataclass
@@ -112,6 +102,11 @@ class _Conversation:
             self._speaks("interviewer", said.text, said.section_id, AGENT_WORDS_PER_MINUTE)
             heard = self._reply(said) if said.waits else Heard()
 
+    def outcome(self, section: str, criterion: str) -> Unscored | None:
+        """Why the criterion was not expressed; None where it was."""
+        talk = self.talks.get(section)
+        return talk.outcome(criterion, questions_asked=self.asked.get(section, 0)) if talk else "not_asked"
+
     def _reply(self, said: Say) -> Heard:
         answer = self._answer(said)
         if not answer.text:
@@ -132,18 +127,16 @@ class _Conversation:
             self.talks[step.section_id] = self.candidate.enters(self.rubric.section(step.section_id))
         talk = self.talks[step.section_id]
         if step.kind == "follow_up":
-            return talk.to_follow_up(position.follow_ups)
+            return talk.to_follow_up(position.follow_ups[-1] + 1)
         self.asked[step.section_id] = position.questions
-        return talk.to_question(
-            position.questions,
-            follow_up_left=position.follow_ups < len(self.plan.parts[position.part].follow_ups),
-        )
+        left = follow_ups_left(self.plan.parts[position.part], position)
+        return talk.to_question(position.questions, follow_up_left=bool(left))
 
     def _speaks(
-        self, speaker: Literal["candidate", "interviewer"], text: str, section: str | None, rate: float
+        self, speaker: Literal["candidate", "interviewer"], text: str, section: str | None, words_per_minute: float
     ) -> None:
         started = self.clock_s
-        self.clock_s = started + max(0.6, len(text.split()) / rate * 60 * self.random.uniform(0.92, 1.08))
+        self.clock_s += max(0.6, len(text.split()) / words_per_minute * 60 * self.random.uniform(0.92, 1.08))
         self.turns.append(
             Turn(
                 id=f"T{len(self.turns) + 1}",

@@ -232,7 +232,7 @@ def test_writer_killed_at_any_moment_leaves_whole_objects(root: Path, store: Fol
 
 
 def test_ten_thousand_objects_are_listed_in_pages_quickly(store: FolderStore, root: Path) -> None:
-    """A large inbox is paged through without examining each file; a second is ten times what it takes."""
+    """A large inbox is paged through without examining each file, in some 50 ms; 2 s is trouble."""
     (root / "inbox").mkdir()
     for number in range(10_000):
         (root / f"inbox/{number:05d}.json").touch()
@@ -242,4 +242,4 @@ def test_ten_thousand_objects_are_listed_in_pages_quickly(store: FolderStore, ro
     took_s = time.monotonic() - started
 
     assert [f"inbox/{number:05d}.json" for number in range(5_000, 5_200)] == page
-    assert took_s < 1
+    assert took_s < 2

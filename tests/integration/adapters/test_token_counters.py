@@ -57,9 +57,11 @@ def test_engine_is_asked_once_per_text() -> None:
 
 def test_endpoint_without_tokenize_points_to_the_file() -> None:
     """A managed endpoint cannot count; the message names the other way."""
-    with StubEngine(abilities=Abilities(tokenize=False)) as stub:
-        with pytest.raises(EngineUnavailable, match=r"name the model's tokenizer\.json"):
-            engine_token_counter(stub.url, None, "stub-judge@1")("text")
+    with (
+        StubEngine(abilities=Abilities(tokenize=False)) as stub,
+        pytest.raises(EngineUnavailable, match=r"name the model's tokenizer\.json"),
+    ):
+        engine_token_counter(stub.url, None, "stub-judge@1")("text")
 
 
 def test_unreachable_engine_is_unavailable() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from evaluator.adapters.vllm import RESPONSE_BYTES_MAX, VllmEngine
 from evaluator.errors import DebriefError, EngineRejected, EngineUnavailable
-from evaluator.ports import Completion, JudgeRequest, Sampling
+from evaluator.judging import Completion, JudgeRequest, Sampling
 from tests.integration.adapters.scripted_s3 import free_port
 from tests.stub_engine import CHAT, Abilities, Fault, Raw, StubEngine
 

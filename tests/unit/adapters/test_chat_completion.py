@@ -22,7 +22,7 @@ from evaluator.adapters.chat_completion import (
     shows,
     token_ids,
 )
-from evaluator.ports import Completion, JudgeRequest, Sampling
+from evaluator.judging import Completion, JudgeRequest, Sampling
 
 NOW = datetime(2026, 11, 18, 1, 30, tzinfo=UTC)
 REAL = Path(__file__).parent / "vllm_0_32_completion.json"  # as vLLM 0.32 answered, for an untrained model

@@ -1,138 +1,76 @@
-"""Small values by hand: a rubric, a transcript, completions, and the scorecard that follows from them."""
+"""What the pages are given in tests: a scorecard with one of everything, a line of the list, a step of a story."""
 
-import json
-import math
-from collections.abc import Mapping
-from datetime import UTC, datetime
-
-from evaluator.judging import Completion, Sampling, TokenLogprob, Usage
+from evaluator.judging import Completion, Sampling
 from evaluator.manifest import RecordingRef
 from evaluator.scorecard import Scorecard, conclude
 from evaluator.storage.reading import Event, InterviewRow, StoredScorecard
-from evaluator.transcript import Transcript, Turn, segmented
-from rubrics.model import Criterion, Rubric, Section
+from evaluator.transcript import Transcript
+from rubrics.model import Rubric
+from tests.factories import AT, MODEL, a_completion, a_criterion, a_rubric, a_transcript
 
-MODEL = "test-judge@r1"
-AT = datetime(2026, 11, 18, 14, 2, tzinfo=UTC)
-
-SURE = {1: 0.0, 2: 0.0, 3: 0.1, 4: 0.9, 5: 0.0}
-SPLIT = {1: 0.0, 2: 0.5, 3: 0.0, 4: 0.5, 5: 0.0}
-
-
-def criterion(criterion_id: str, name: str, *, required: bool = False) -> Criterion:
-    """A criterion whose anchors name it and their level."""
-    return Criterion(
-        id=criterion_id,
-        name=name,
-        definition=f"What {name.lower()} looks like in an answer.",
-        anchors={n: f"{name}, behaviour of level {n}." for n in range(1, 6)},
-        required=required,
-    )
+SURE = {0: 0.04, 3: 0.096, 4: 0.864}  # expected level 3.9
+SPLIT = {2: 0.5, 4: 0.5}  # expected level 3.0, spread 1.0
+SAID = "We moved to three read replicas last year. We measured the lag every minute."  # U1 U2
 
 
-def rubric(*, required: str = "") -> Rubric:
-    """Three sections, four criteria; `required` names the one that is."""
-    sections = (
-        ("design", "System design", (("decomposition", "Problem decomposition"), ("tradeoffs", "Trade-offs"))),
-        ("debugging", "Debugging", (("method", "Method"),)),
-        ("closing", "Working with others", (("feedback", "Use of feedback"),)),
-    )
-    return Rubric(
-        id="backend",
-        version="1",
-        title="Backend engineer",
-        role="Backend engineer",
-        opening="Welcome.",
-        closing="Thank you.",
-        sections=tuple(
-            Section(
-                id=section_id,
-                title=title,
-                intro=f"Now {title}.",
-                questions=("Tell me.",),
-                time_budget_minutes=5,
-                criteria=tuple(criterion(i, name, required=i == required) for i, name in criteria),
-            )
-            for section_id, title, criteria in sections
-        ),
-    )
+def a_mixed_transcript(said: str = SAID, *, confidence: float | None = None) -> Transcript:
+    """Design is answered (U1, U2), debugging is asked and not answered, teamwork is never reached."""
+    return a_transcript({"design": said, "debugging": None}, confidence=confidence)
 
 
-def transcript(
-    *, said: str = "We moved to three read replicas last year.", confidence: float | None = None, timed: bool = True
-) -> Transcript:
-    """Design is answered (U1, U2), debugging is asked and not answered, the last section is never reached."""
-    return Transcript(
-        source="labelled-text",
-        turns=segmented(
-            (
-                Turn(id="t1", speaker="interviewer", section_id="design", text="Tell me about a system."),
-                Turn(
-                    id="t2",
-                    speaker="candidate",
-                    section_id="design",
-                    text=said,
-                    started_s=723.0 if timed else None,
-                    ended_s=734.5 if timed else None,
-                    confidence=confidence,
-                ),
-                Turn(id="t3", speaker="candidate", section_id="design", text="We measured the lag every minute."),
-                Turn(id="t4", speaker="interviewer", section_id="debugging", text="And how do you debug?"),
-            )
-        ),
-    )
+def timed(transcript: Transcript, *, started_s: float = 723.0, ended_s: float = 734.5) -> Transcript:
+    """The same with measured times on the candidate's turns."""
+    times = {"started_s": started_s, "ended_s": ended_s}
+    turns = [t.model_copy(update=times) if t.speaker == "candidate" else t for t in transcript.turns]
+    return transcript.model_copy(update={"turns": tuple(turns)})
 
 
-def completion(
-    *answers: tuple[tuple[str, ...], int, Mapping[int, float] | None], abstain: float = 0.0, logprobs: bool = True
-) -> Completion:
-    """An answer of the judge: evidence, level and distribution per criterion, as an endpoint would return it."""
-    tokens: list[TokenLogprob] = []
-    for n, (evidence, level, p) in enumerate(answers, start=1):
-        head = "{" if n == 1 else ","
-        tokens.append(TokenLogprob(token=f'{head}"c{n}":{{"evidence":{json.dumps(evidence)},"level":', logprob=0.0))
-        top = {str(k): math.log(v * (1 - abstain)) for k, v in (p or {level: 1.0}).items() if v}
-        top |= {"0": math.log(abstain)} if abstain else {}
-        tokens.append(TokenLogprob(token=str(level), logprob=top.get(str(level), -50.0), top=top))
-        tokens.append(TokenLogprob(token="}", logprob=0.0))
-    tokens.append(TokenLogprob(token="}", logprob=0.0))
-    return Completion(
-        text="".join(t.token for t in tokens),
-        finish_reason="stop",
-        logprobs=tuple(tokens) if logprobs else None,
-        usage=Usage(prompt_tokens=900, completion_tokens=40, cached_tokens=512),
-        model=MODEL,
-        started_at=AT,
-        duration_s=1.25,
-    )
+def typical(*, logprobs: bool = True) -> Completion:
+    """Design: level 4 nearly sure, on U1 and U2; level 2 or 4, on U2."""
+    return a_completion((4, 2), (["U1", "U2"], ["U2"]), (SURE, SPLIT) if logprobs else None)
 
 
-TYPICAL = completion((("U1", "U2"), 4, SURE), (("U2",), 2, SPLIT), abstain=0.04)
+def a_rubric_requiring(criterion_id: str) -> Rubric:
+    """The usual rubric, but its debugging section is judged by one required criterion."""
+    sections = ("depth", "clarity"), (a_criterion(criterion_id, required=True),), ("feedback", "conflict")
+    return a_rubric(dict(zip(("design", "debugging", "teamwork"), sections, strict=True)))
 
 
-def scorecard(
-    said: Transcript, by: Rubric, *, design: Completion | None = TYPICAL, model: str = MODEL, failed: str = "cut_answer"
+def a_scorecard(
+    transcript: Transcript | None = None,
+    rubric: Rubric | None = None,
+    *,
+    design: Completion | None = None,
+    model: str = MODEL,
 ) -> Scorecard:
-    """The scorecard of these; design=None: that section failed for the reason given."""
-    completions = {} if design is None else {"design": design}
+    """Of the mixed transcript unless told otherwise."""
     return conclude(
-        said, by, completions, failed={} if design else {"design": failed}, model=model, sampling=Sampling()
+        transcript or a_mixed_transcript(),
+        rubric or a_rubric(),
+        {"design": design or typical()},
+        model=model,
+        sampling=Sampling(),
     )
+
+
+def a_failed_scorecard(reason: str) -> Scorecard:
+    """Design could not be judged."""
+    failed = {"design": reason}
+    return conclude(a_mixed_transcript(), a_rubric(), {}, failed=failed, model=MODEL, sampling=Sampling())
 
 
 def stored(body: Scorecard, **changes: object) -> StoredScorecard:
     """The body with what PostgreSQL keeps beside it."""
-    p = body.provenance
     values: dict[str, object] = {
         "id": "sc_0123456789ab",
         "interview_id": "iv-1",
         "candidate_ref": "C-0412",
         "requisition": "REQ-114",
-        "rubric_id": p.rubric_id,
-        "rubric_version": p.rubric_version,
+        "rubric_id": body.provenance.rubric_id,
+        "rubric_version": body.provenance.rubric_version,
         "interviewed_at": AT,
         "transcript_key": "interviews/iv-1/transcript-0.json",
-        "transcript_sha256": p.transcript_sha256,
+        "transcript_sha256": body.provenance.transcript_sha256,
         "recording": RecordingRef(status="none"),
         "body": body,
         "body_sha256": body.digest,
@@ -144,7 +82,7 @@ def stored(body: Scorecard, **changes: object) -> StoredScorecard:
     return StoredScorecard.model_validate({**values, **changes})
 
 
-def row(**changes: object) -> InterviewRow:
+def a_row(**changes: object) -> InterviewRow:
     """A line of the list, scored unless changed."""
     values: dict[str, object] = {
         "id": "iv-1",
@@ -169,6 +107,12 @@ def row(**changes: object) -> InterviewRow:
     return InterviewRow.model_validate({**values, **changes})
 
 
-def event(kind: str, **detail: object) -> Event:
+def an_unscored_row(state: str, **changes: object) -> InterviewRow:
+    """A line of the list without a scorecard."""
+    nothing = dict.fromkeys(("scorecard_id", "overall", "spread", "scored", "of"))
+    return a_row(**{**nothing, "state": state, **changes})
+
+
+def an_event(kind: str, **detail: object) -> Event:
     """One line of a story."""
     return Event(at=AT, kind=kind, fence=1, worker="node-1", detail=detail)
