@@ -126,7 +126,7 @@ class ContentError(DebriefError):
 
 
 class EngineRejected(ContentError):
-    """Raised when the engine refuses one request as it stands; keys, addresses and rate limits are EngineUnavailable."""
+    """Raised when the engine refuses one request as it stands; a wrong key or a rate limit is EngineUnavailable."""
 
     code = "engine_rejected"
 

@@ -1,14 +1,27 @@
 """What a finished interview says of itself: the object in the inbox that hands it over."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from evaluator.errors import ManifestFault
 from evaluator.transcript import first_fault
 from evaluator.values import Frozen, Id, Moment, Sha256, canonical
 
 MANIFEST_BYTES_MAX = 64 * 1024
+YEARS = range(1900, 3000)  # outside, a time zone may push a moment out of what PostgreSQL and Python both know
+# No control character: PostgreSQL stores no NUL, and the others have no place in a name or a version.
+PRINTABLE = r"^\P{Cc}*$"
+
+
+def _plausible(moment: datetime) -> datetime:
+    if moment.year not in YEARS:
+        raise ValueError(f"the year must lie between {YEARS.start} and {YEARS.stop - 1}")
+    return moment
+
+
+PlausibleMoment = Annotated[Moment, AfterValidator(_plausible)]
 Key = Annotated[str, Field(max_length=512, pattern=r"^[A-Za-z0-9][A-Za-z0-9_./-]{0,511}$")]
 
 
@@ -16,15 +29,15 @@ class Candidate(Frozen):
     """Who was interviewed: a reference of the hiring system, and a name only where one was given."""
 
     ref: Id
-    name: Annotated[str, Field(max_length=200)] | None = None
+    name: Annotated[str, Field(max_length=200, pattern=PRINTABLE)] | None = None
 
 
 class Consent(Frozen):
     """What the candidate agreed to; `unknown` is possible only for imports."""
 
     status: Literal["granted", "refused", "withdrawn", "unknown"]
-    text_version: Annotated[str, Field(max_length=64)] | None = None
-    at: Moment | None = None
+    text_version: Annotated[str, Field(max_length=64, pattern=PRINTABLE)] | None = None
+    at: PlausibleMoment | None = None
 
 
 class TranscriptRef(Frozen):
@@ -52,14 +65,14 @@ class Manifest(Frozen):
     candidate: Candidate
     requisition: Id
     rubric_id: Id
-    rubric_version: Annotated[str, Field(max_length=16)]
-    started_at: Moment | None = None  # null where an import does not know
-    ended_at: Moment | None = None
-    language: Annotated[str, Field(max_length=8)] = "en"
+    rubric_version: Annotated[str, Field(max_length=16, pattern=PRINTABLE)]
+    started_at: PlausibleMoment | None = None  # null where an import does not know
+    ended_at: PlausibleMoment | None = None
+    language: Annotated[str, Field(max_length=8, pattern=PRINTABLE)] = "en"
     consent: Consent
     transcript: TranscriptRef
     recording: RecordingRef = RecordingRef(status="none")
-    agent_version: Annotated[str, Field(max_length=64)]  # or the importer and its version
+    agent_version: Annotated[str, Field(max_length=64, pattern=PRINTABLE)]  # or the importer and its version
 
     def to_bytes(self) -> bytes:
         """The canonical JSON."""

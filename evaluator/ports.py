@@ -3,13 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
-from evaluator.judging import Checkpoint as Checkpoint
-from evaluator.judging import Completion as Completion
-from evaluator.judging import JudgeRequest as JudgeRequest
-from evaluator.judging import Sampling as Sampling
-from evaluator.judging import TokenCounter as TokenCounter
-from evaluator.judging import TokenLogprob as TokenLogprob
-from evaluator.judging import Usage as Usage
+from evaluator.judging import Completion, JudgeRequest
 
 
 class ObjectStore(Protocol):

@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
 from evaluator.adapters import store_from_url
-from evaluator.adapters.celery_queue import CeleryHints
-from evaluator.adapters.tokens import engine_token_counter, token_counter
-from evaluator.adapters.vllm import VllmEngine
 from evaluator.errors import NotFound, RubricFault, UsageFault
 from evaluator.judging import TokenCounter
 from evaluator.ports import ObjectStore
@@ -19,6 +17,10 @@ from evaluator.storage.runs import Judge
 from rubrics.faults import RubricError, UnknownRubric
 from rubrics.library import Library, library
 from rubrics.model import Rubric
+
+if TYPE_CHECKING:  # the libraries behind these take a second to import, and few commands need all
+    from evaluator.adapters.celery_queue import CeleryHints
+    from evaluator.adapters.vllm import VllmEngine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +45,10 @@ class Services:
         return store_from_url(_required(self.settings.store_url, "DEBRIEF_STORE_URL"))
 
     @cached_property
-    def hints(self) -> CeleryHints:
+    def hints(self) -> "CeleryHints":
         """The hint queue."""
+        from evaluator.adapters.celery_queue import CeleryHints
+
         return CeleryHints(_required(self.settings.broker_url, "DEBRIEF_BROKER_URL"))
 
     @cached_property
@@ -72,7 +76,11 @@ class Services:
     @property
     def model(self) -> str:
         """The judge's name@revision."""
-        return _required(self.settings.model, "DEBRIEF_MODEL")
+        if self.settings.model is None:
+            raise UsageFault(
+                "DEBRIEF_MODEL is not set: name the judge as name@revision, the way DEBRIEF_ENGINE_URL serves it"
+            )
+        return self.settings.model
 
     @property
     def judge(self) -> Judge:
@@ -80,8 +88,10 @@ class Services:
         return Judge(model=self.model, sampling=self.settings.sampling, require_consent=self.settings.require_consent)
 
     @cached_property
-    def engine(self) -> VllmEngine:
+    def engine(self) -> "VllmEngine":
         """The judge's engine: one client per process, for one event loop at a time; closed, it may be used again."""
+        from evaluator.adapters.vllm import VllmEngine
+
         return VllmEngine(
             _required(self.settings.engine_url, "DEBRIEF_ENGINE_URL"),
             api_key=_revealed(self.settings.engine_api_key),
@@ -91,6 +101,8 @@ class Services:
     @cached_property
     def count_tokens(self) -> TokenCounter:
         """Counts tokens as the judge does: its tokenizer.json where named, else its endpoint."""
+        from evaluator.adapters.tokens import engine_token_counter, token_counter
+
         if self.settings.tokenizer is not None:
             return token_counter(self.settings.tokenizer)
         return engine_token_counter(

@@ -14,13 +14,14 @@ from evaluator.adapters.celery_queue import celery_app
 from evaluator.errors import DatabaseUnavailable
 from evaluator.settings import read_settings
 from evaluator.storage.database import Database
-from evaluator.storage.evaluations import seen
+from evaluator.storage.evaluations import gone, seen
 from evaluator.wiring import Services
 from workers.node import DRAIN_VARIABLE, drain_file, node_name
 
 log = logging.getLogger(__name__)
 
 SEEN_EVERY_S = 10.0
+GOODBYE_S = 2.0  # what the last word to the database may take
 
 _settings = read_settings()
 _services = Services(settings=_settings)
@@ -42,7 +43,7 @@ def _clear_drain_file(**_: Any) -> None:
 @worker_ready.connect
 def _announce(**_: Any) -> None:
     _drain_before_shutdown()
-    threading.Thread(target=_be_seen, name="seen", daemon=True).start()
+    _seen.start()
 
 
 def _drain_before_shutdown() -> None:
@@ -50,9 +51,11 @@ def _drain_before_shutdown() -> None:
     celerys_own = signal.getsignal(signal.SIGTERM)
 
     def drain(number: int, frame: FrameType | None) -> None:
-        drain_file().touch()
-        if callable(celerys_own):
-            celerys_own(number, frame)
+        try:
+            drain_file().touch()
+        finally:  # a full disk must not keep the worker from stopping
+            if callable(celerys_own):
+                celerys_own(number, frame)
 
     signal.signal(signal.SIGTERM, drain)
 
@@ -67,10 +70,20 @@ def _be_seen() -> None:
         except DatabaseUnavailable as error:
             log.warning("not seen: %s", error)
         if _stopping.wait(SEEN_EVERY_S):
-            return
+            break
+    try:  # else a command that starts soon would count on this worker
+        with database.begin() as db:
+            gone(db, name=name)
+    except DatabaseUnavailable as error:
+        log.warning("still counted as alive: %s", error)
+
+
+_seen = threading.Thread(target=_be_seen, name="seen", daemon=True)
 
 
 @worker_shutdown.connect
-def _remove_drain_file(**_: Any) -> None:
+def _end(**_: Any) -> None:
     _stopping.set()
+    if _seen.is_alive():
+        _seen.join(timeout=GOODBYE_S)
     drain_file().unlink(missing_ok=True)

@@ -8,14 +8,12 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from typing import Literal
-
-from sqlalchemy import Connection, text
 
 from evaluator import __version__
-from evaluator.errors import Unavailable
+from evaluator.errors import DebriefError, Unavailable
 from evaluator.intake import IntakeReport, intake
-from evaluator.storage.evaluations import due, expire_leases, seen
+from evaluator.storage.evaluations import due, expire_leases, gone, seen
+from evaluator.storage.locks import Step, try_lock
 from evaluator.storage.runs import close_runs
 from evaluator.values import Frozen
 from evaluator.wiring import Services
@@ -23,11 +21,7 @@ from workers.node import node_name
 
 log = logging.getLogger(__name__)
 
-LOCK_SPACE = 0x0DEB  # first key of the advisory locks, the product's own
 HINTS_PER_SLOT = 2
-
-Step = Literal["leases", "hints", "runs", "intake"]
-_LOCKS: dict[Step, int] = {"leases": 1, "hints": 2, "runs": 3, "intake": 4}
 
 
 class TickReport(Frozen):
@@ -37,12 +31,7 @@ class TickReport(Frozen):
     hints: int = 0
     closed: int = 0
     intake: IntakeReport = IntakeReport()
-    failed: tuple[str, ...] = ()  # steps whose dependency was unavailable
-
-
-def _locked(db: Connection, step: Step) -> bool:
-    query = text("SELECT pg_try_advisory_xact_lock(:space, :step)")
-    return bool(db.execute(query, {"space": LOCK_SPACE, "step": _LOCKS[step]}).scalar_one())
+    failed: tuple[str, ...] = ()  # steps that could not be done
 
 
 def tick(services: Services) -> TickReport:
@@ -57,7 +46,7 @@ def tick(services: Services) -> TickReport:
     for name, step in steps.items():
         try:
             report = report.model_copy(update=step(services))
-        except Unavailable as error:
+        except DebriefError as error:  # a dependency that is down, or one object that nobody foresaw
             log.warning("%s: %s", name, error)
             report = report.model_copy(update={"failed": (*report.failed, name)})
     return report
@@ -65,14 +54,14 @@ def tick(services: Services) -> TickReport:
 
 def _expire(services: Services) -> dict[str, object]:
     with services.database.begin() as db:
-        return {"expired": expire_leases(db)} if _locked(db, "leases") else {}
+        return {"expired": expire_leases(db)} if try_lock(db, "leases") else {}
 
 
 def _top_up(services: Services) -> dict[str, object]:
     """As many hints as there are due rows, up to twice the slots: the backlog itself stays in PostgreSQL."""
     most = HINTS_PER_SLOT * services.settings.worker_slots
     with services.database.begin() as db:
-        if not _locked(db, "hints"):
+        if not try_lock(db, "hints"):
             return {}
         wanted = due(db, most=most)
         missing = max(0, wanted - services.hints.length()) if wanted else 0
@@ -82,22 +71,30 @@ def _top_up(services: Services) -> dict[str, object]:
 
 def _close(services: Services) -> dict[str, object]:
     with services.database.begin() as db:
-        return {"closed": close_runs(db)} if _locked(db, "runs") else {}
+        return {"closed": close_runs(db)} if try_lock(db, "runs") else {}
 
 
 def _intake(services: Services) -> dict[str, object]:
-    """The lock's transaction spans the whole step; the rows themselves are written in others."""
-    with services.reconciler_database.begin() as lock:
-        if not _locked(lock, "intake"):
-            return {}
-        return {"intake": intake(services.database, services.store, services.find_rubric)}
+    return {"intake": intake(services.database, services.store, services.find_rubric, wait=False)}
+
+
+def _name(services: Services) -> str:
+    return f"{node_name(services.settings)}:{os.getpid()}:reconciler"
 
 
 def be_seen(services: Services) -> None:
     """Says that a reconciler is alive."""
-    name = f"{node_name(services.settings)}:{os.getpid()}:reconciler"
     with services.database.begin() as db:
-        seen(db, name=name, kind="reconciler", version=__version__)
+        seen(db, name=_name(services), kind="reconciler", version=__version__)
+
+
+def say_goodbye(services: Services) -> None:
+    """Says that this reconciler ends, so that nobody counts on it; best effort."""
+    try:
+        with services.database.begin() as db:
+            gone(db, name=_name(services))
+    except Unavailable as error:
+        log.warning("still counted as alive: %s", error)
 
 
 def run_forever(services: Services, stop: threading.Event) -> None:
@@ -112,3 +109,4 @@ def run_forever(services: Services, stop: threading.Event) -> None:
         if report != TickReport():
             log.info("tick: %s", report.model_dump_json(exclude_defaults=True))
         stop.wait(max(0.1, services.settings.tick_s - (time.monotonic() - started_at)))
+    say_goodbye(services)

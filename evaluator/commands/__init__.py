@@ -1,1 +1,1 @@
-"""The command line's groups of commands, one module each."""
+"""The command line's commands, one module per group."""

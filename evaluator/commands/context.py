@@ -24,12 +24,13 @@ _NAMED_BY = {
 
 
 @contextmanager
-def services(*parts: Part, check_database: bool = True) -> Iterator[Services]:
+def services(*parts: Part, check_database: bool = True, settings: Settings | None = None) -> Iterator[Services]:
     """Services with these parts ready; what was started for this command is stopped at its end.
 
-    An embedded database is brought to this version's migrations; any other is only checked.
+    An embedded database is brought to this version's migrations; any other is only checked. settings: those of
+    services that are ready already, so that only further parts are started; the environment's by default.
     """
-    settings = read_settings()
+    settings = settings or read_settings()
     unset = embedded_parts(settings, parts)
     with embedded.start(settings.home, unset, corpus=corpus, say=say) as running:
         found = Services(settings=with_endpoints(settings, running.endpoints))

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -39,13 +40,17 @@ def demo(
         run = begin(found, Selection(only="missing", interviews=ids), name=f"{NAME}{number}")
         if run is None:
             raise RuntimeError("the interviews that were just simulated were not found")
-        status = drive(found, run.name)
-        say(f"{status.counts.selected} interviews in {time.monotonic() - began:.0f} s, start-up included.")
+        status = drive(found, run.name, on_first_section=lambda: say(f"first section scored {_since(began)}"))
+        say(f"{status.counts.selected} interviews done {_since(began)}")
         _show(found, status)
         if not once:
             _serve(found, found.settings.web_port if port is None else port)
     if code := exit_code(status.counts, status.closed_because):
         raise typer.Exit(code)
+
+
+def _since(began: float) -> str:
+    return f"{time.monotonic() - began:.0f} s after the start, loading included"
 
 
 def _next_number(found: Services) -> int:
@@ -57,7 +62,7 @@ def _next_number(found: Services) -> int:
 
 def _simulate(found: Services, number: int) -> tuple[str, ...]:
     ids: list[str] = []
-    for role, requisition in ROLES:
+    for n, (role, requisition) in enumerate(ROLES):
         rubric = find_rubric_file(role)
         made = simulate_into(
             found.store,
@@ -66,6 +71,8 @@ def _simulate(found: Services, number: int) -> tuple[str, ...]:
             seed=number,
             requisition=requisition,
             prefix=f"demo-{number}-{role}",
+            first_candidate=(number - 1) * PER_ROLE * len(ROLES) + n * PER_ROLE + 1,
+            base=datetime.now(UTC).replace(hour=9, minute=0, second=0, microsecond=0) - timedelta(days=7),
         )
         for interview in made:
             ids.append(interview.interview_id)

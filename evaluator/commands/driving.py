@@ -4,7 +4,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from evaluator.commands.output import say
@@ -22,13 +22,23 @@ POLL_S = 0.5
 WORKER_RESTARTS_MAX = 3
 
 
-def drive(services: Services, name: str, *, events: bool = False, work: bool = True) -> RunStatus:
+def drive(
+    services: Services,
+    name: str,
+    *,
+    events: bool = False,
+    work: bool = True,
+    on_first_section: Callable[[], None] | None = None,
+) -> RunStatus:
     """Waits until the run is closed; its last status. KeyboardInterrupt drains the worker and leaves the run open."""
     progress = RunProgress(events=events)
     with ExitStack() as stack:
         staff = Staff(services, stack) if work else None
         try:
             while (status := _status(services, name)).state != "closed":
+                if on_first_section and status.sections_done:
+                    on_first_section()
+                    on_first_section = None
                 progress.show(status)
                 if staff:
                     staff.see_to_it()

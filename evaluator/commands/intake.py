@@ -94,7 +94,7 @@ def _records(paths: list[Path], file_format: str, candidate_speaker: str | None)
         except TranscriptFault as fault:
             faults.append(str(fault))
     if faults:
-        raise TranscriptFault("\n".join([*faults, "nothing was imported"]))
+        raise TranscriptFault("\n".join(faults) + ("\nnothing was imported" if len(paths) > 1 else ""))
     return records
 
 

@@ -1,5 +1,6 @@
 """`debrief run`: start, watch, resume, stop, status, list."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -23,6 +24,7 @@ from evaluator.storage.runs import (
     run_status,
     selected,
     start_run,
+    unfinished,
 )
 from evaluator.wiring import Services
 
@@ -53,20 +55,45 @@ def start(
         only=_only(only), requisition=requisition, rubric=rubric, limit=limit, since=_utc(since), until=_utc(until)
     )
     ends_at = _deadline(deadline)
-    quick = dry_run or detach
-    with services(*((Part.DATABASE, Part.STORE) if quick else ALL_PARTS)) as found:
-        intake(found.database, found.store, found.find_rubric)
+    name = name or default_name()
+    with services(Part.DATABASE, Part.STORE) as quick:
+        intake(quick.database, quick.store, quick.find_rubric)
         if dry_run:
-            _plan(found, selection)
-            return
-        begun = begin(found, selection, name=name or default_name(), deadline=ends_at)
-        if begun is None:
-            _nothing_to_do(found)
-            return
-        if detach:
-            _report(found, begun, resume=True)
-            return
-        finish(found, begun.name)
+            _plan(quick, selection)
+        elif detach or not _anything_to_judge(quick, selection):
+            _begin_and_report(quick, selection, name=name, deadline=ends_at)
+        else:  # only now: loading a judge takes long
+            with services(*ALL_PARTS, settings=quick.settings) as found:
+                prove_judge(found)
+                begin(found, selection, name=name, deadline=ends_at)
+                finish(found, name)
+
+
+def _anything_to_judge(found: Services, selection: Selection) -> bool:
+    with found.database.begin() as db:
+        return unfinished(db, selected(db, selection, found.judge)) > 0
+
+
+def _begin_and_report(found: Services, selection: Selection, *, name: str, deadline: datetime | None) -> None:
+    begun = begin(found, selection, name=name, deadline=deadline)
+    if begun is None:
+        _nothing_to_do(found)
+    elif begun.state == "closed":
+        _end(found, begun)
+    else:
+        _report(found, begun, resume=True)
+
+
+def prove_judge(found: Services) -> None:
+    """The engine answers and serves our model, before a run is opened over it; EngineUnavailable."""
+
+    async def check() -> None:
+        try:
+            await found.engine.check(found.model)
+        finally:
+            await found.engine.aclose()
+
+    asyncio.run(check())
 
 
 @app.command()

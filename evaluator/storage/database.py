@@ -25,7 +25,7 @@ class Database:
         """url: `postgresql://user:password@host:port/name`; connections: the most held at once by this process."""
         try:
             parsed = make_url(url)
-        except ArgumentError:
+        except (ArgumentError, ValueError):  # ValueError: a port that is no number
             raise UsageFault(
                 "DEBRIEF_DATABASE_URL is not a URL; use postgresql://user:password@host:5432/name"
             ) from None
@@ -75,8 +75,8 @@ class Database:
 def _is_outage(error: DBAPIError) -> bool:
     """Refused, shut down, out of connections, read-only, out of time: the server's trouble, not the statement's."""
     state = getattr(error.orig, "sqlstate", None)
-    if state is None:  # from the driver itself: no connection, or a value that it cannot send, which is a bug
-        return isinstance(error, OperationalError | InterfaceError)
+    if state is None:  # the driver's own: no connection (then there is no statement), or a value that cannot be sent
+        return error.statement is None or isinstance(error, OperationalError | InterfaceError)
     return state[:2] in _OUTAGE_CLASSES or state in _OUTAGES
 
 

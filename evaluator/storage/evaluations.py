@@ -269,6 +269,11 @@ def seen(db: Connection, *, name: str, kind: str, version: str) -> None:
     )
 
 
+def gone(db: Connection, *, name: str) -> None:
+    """This worker or reconciler ends; nobody needs to wait until it has not been seen for a while."""
+    db.execute(node.delete().where(node.c.name == name))
+
+
 def alive(db: Connection, *, kind: str, within_s: float) -> int:
     """How many workers or reconcilers were seen lately."""
     return db.execute(

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from evaluator.errors import Conflict, NotFound
 from evaluator.manifest import Manifest
-from evaluator.storage.tables import evaluation, intake_rejection, interview, rubric
+from evaluator.storage.tables import evaluation, evaluation_event, intake_rejection, interview, rubric
 from rubrics.model import Rubric
 
 CONSENT_DENIED = frozenset({"refused", "withdrawn"})
@@ -54,7 +54,7 @@ def take_in(db: Connection, manifest: Manifest) -> Literal["new", "updated", "un
     if inserted is not None:
         return "new"
     known = db.execute(
-        select(interview.c.manifest).where(interview.c.id == manifest.interview_id).with_for_update()
+        select(interview.c.manifest).where(interview.c.id == manifest.interview_id).with_for_update(key_share=True)
     ).scalar_one()
     if known == row["manifest"]:
         return "unchanged"
@@ -66,11 +66,24 @@ def take_in(db: Connection, manifest: Manifest) -> Literal["new", "updated", "un
 
 def _block(db: Connection, interview_id: str) -> None:
     """No model call without consent: what waits or runs is fenced off."""
-    db.execute(
+    blocked = db.execute(
         evaluation.update()
         .where(evaluation.c.interview_id == interview_id, evaluation.c.state.in_(["pending", "running"]))
-        .values(state="blocked", fence=evaluation.c.fence + 1, leased_until=None, worker=None, code="consent")
-    )
+        .values(
+            state="blocked",
+            fence=evaluation.c.fence + 1,
+            leased_until=None,
+            worker=None,
+            sections_done=0,
+            code="consent",
+            detail=None,
+            updated_at=func.clock_timestamp(),
+        )
+        .returning(evaluation.c.id, evaluation.c.fence)
+    ).all()
+    if blocked:
+        told = [{"evaluation_id": row.id, "kind": "blocked", "fence": row.fence} for row in blocked]
+        db.execute(insert(evaluation_event).values(told))
 
 
 def _interview_row(manifest: Manifest) -> dict[str, Any]:
@@ -97,8 +110,13 @@ def known_interviews(db: Connection) -> frozenset[str]:
 
 
 def reject(db: Connection, *, key: str, kept_as: str, reason: str) -> None:
-    """Remembers an inbox object that cannot be trusted."""
-    db.execute(insert(intake_rejection).values(key=key, kept_as=kept_as, reason=reason).on_conflict_do_nothing())
+    """Remembers an inbox object that cannot be trusted; refused again, it is remembered for the newer reason."""
+    statement = insert(intake_rejection).values(key=key, kept_as=kept_as, reason=reason)
+    db.execute(
+        statement.on_conflict_do_update(
+            index_elements=[intake_rejection.c.kept_as], set_={"reason": reason, "at": func.clock_timestamp()}
+        )
+    )
 
 
 def rejections(db: Connection, *, limit: int = 50) -> tuple[Mapping[str, Any], ...]:

@@ -55,7 +55,9 @@ class RunStatus(Frozen):
     closed_at: datetime | None
 
 
-class _Member(Frozen):
+class Member(Frozen):
+    """One interview of a selection, with the evaluation it would get."""
+
     interview_id: str
     evaluation_key: str
     blocked: bool
@@ -81,7 +83,7 @@ def start_run(
     return run_counts(db, run_id)
 
 
-def selected(db: Connection, selection: Selection, judge: Judge) -> list[_Member]:
+def selected(db: Connection, selection: Selection, judge: Judge) -> list[Member]:
     """The interviews that the selection finds, with the evaluation each would get."""
     members = [_member(row, judge) for row in db.execute(_candidates(selection))]
     if selection.only == "stale":
@@ -91,14 +93,31 @@ def selected(db: Connection, selection: Selection, judge: Judge) -> list[_Member
     return members[: selection.limit]
 
 
+def unfinished(db: Connection, members: Sequence[Member]) -> int:
+    """How many of these would have to be judged: not done yet, and not blocked."""
+    done = 0
+    for batch in _batches([m for m in members if not m.blocked]):
+        pairs = [(m.interview_id, m.evaluation_key) for m in batch]
+        query = select(func.count()).where(
+            tuple_(evaluation.c.interview_id, evaluation.c.evaluation_key).in_(pairs), evaluation.c.state == "done"
+        )
+        done += db.execute(query).scalar_one()
+    return sum(not m.blocked for m in members) - done
+
+
 def _candidates(selection: Selection) -> Select[*tuple[Any, ...]]:
     i, e = interview.c, evaluation.c
     of_this = and_(e.interview_id == i.id, e.rubric_id == i.rubric_id)
     same = and_(of_this, e.rubric_version == i.rubric_version, e.transcript_sha256 == i.transcript_sha256)
     query = (
-        select(interview, rubric.c.digest.label("rubric_digest"), rubric.c.body.label("rubric_body"))
+        select(
+            *(i.id, i.consent, i.rubric_id, i.rubric_version, i.transcript_key, i.transcript_sha256),
+            rubric.c.digest.label("rubric_digest"),
+            func.jsonb_array_length(rubric.c.body["sections"]).label("sections"),
+        )
         .join(rubric, and_(rubric.c.id == i.rubric_id, rubric.c.version == i.rubric_version))
         .order_by(i.taken_in_at, i.id)
+        .with_for_update(read=True, of=interview)  # a consent withdrawn meanwhile waits, and then finds the new rows
     )
     wanted = {
         "missing": not_(exists().where(same, e.state == "done")),
@@ -120,7 +139,7 @@ def _candidates(selection: Selection) -> Select[*tuple[Any, ...]]:
     return query
 
 
-def _member(row: AnyRow, judge: Judge) -> _Member:
+def _member(row: AnyRow, judge: Judge) -> Member:
     key = evaluation_key(
         transcript_sha256=row.transcript_sha256,
         rubric_digest=row.rubric_digest,
@@ -128,7 +147,7 @@ def _member(row: AnyRow, judge: Judge) -> _Member:
         sampling=judge.sampling,
     )
     denied = row.consent in CONSENT_DENIED or (row.consent == "unknown" and judge.require_consent)
-    return _Member(
+    return Member(
         interview_id=row.id,
         evaluation_key=key,
         blocked=denied,
@@ -144,25 +163,31 @@ def _member(row: AnyRow, judge: Judge) -> _Member:
             "sampling": judge.sampling.model_dump(mode="json"),
             "state": "blocked" if denied else "pending",
             "code": "consent" if denied else None,
-            "sections_total": len(row.rubric_body["sections"]),
+            "sections_total": row.sections,
         },
     )
 
 
-def _batches(members: Sequence[_Member]) -> Iterable[Sequence[_Member]]:
+def _batches(members: Sequence[Member]) -> Iterable[Sequence[Member]]:
     return (members[start : start + BATCH_ROWS] for start in range(0, len(members), BATCH_ROWS))
 
 
-def _enrol(db: Connection, run_id: int, members: Sequence[_Member], *, retry: bool) -> None:
+def _enrol(db: Connection, run_id: int, members: Sequence[Member], *, retry: bool) -> None:
     db.execute(insert(evaluation).values([m.row for m in members]).on_conflict_do_nothing())
     pairs = [(m.interview_id, m.evaluation_key) for m in members]
     rows = db.execute(
-        select(evaluation.c.id, evaluation.c.state, evaluation.c.fence).where(
+        select(evaluation.c.id, evaluation.c.interview_id, evaluation.c.state).where(
             tuple_(evaluation.c.interview_id, evaluation.c.evaluation_key).in_(pairs)
         )
     ).all()
+    denied = {m.interview_id for m in members if m.blocked}
+    refused = [row.id for row in rows if row.interview_id in denied]
+    allowed = [row.id for row in rows if row.interview_id not in denied]
+    # Rows of earlier runs follow what holds now: consent may have been given, refused or asked for since.
+    _move(db, run_id, refused, kind="blocked", states=("pending", "running", "quarantined"), values=_BLOCKED)
+    _move(db, run_id, allowed, kind="unblocked", states=("blocked",), values=_AFRESH)
     if retry:
-        _retry(db, run_id, [row for row in rows if row.state == "quarantined"])
+        _move(db, run_id, allowed, kind="retried", states=("quarantined",), values=_AFRESH)
     db.execute(
         insert(run_member).values(
             [
@@ -173,22 +198,38 @@ def _enrol(db: Connection, run_id: int, members: Sequence[_Member], *, retry: bo
     )
 
 
-def _retry(db: Connection, run_id: int, rows: Sequence[AnyRow]) -> None:
-    for row in rows:
-        db.execute(
-            evaluation.update()
-            .where(evaluation.c.id == row.id, evaluation.c.state == "quarantined")
-            .values(
-                state="pending",
-                attempts=0,
-                stalls=0,
-                sections_done=0,
-                not_before=func.clock_timestamp(),
-                code=None,
-                detail=None,
-            )
-        )
-        tell(db, row.id, "retried", fence=row.fence, run_id=run_id)
+_BLOCKED: Mapping[str, Any] = {
+    "state": "blocked",
+    "fence": evaluation.c.fence + 1,
+    "leased_until": None,
+    "worker": None,
+    "sections_done": 0,
+    "code": "consent",
+    "detail": None,
+}
+_AFRESH: Mapping[str, Any] = {
+    "state": "pending",
+    "attempts": 0,
+    "stalls": 0,
+    "sections_done": 0,
+    "not_before": func.clock_timestamp(),
+    "code": None,
+    "detail": None,
+}
+
+
+def _move(
+    db: Connection, run_id: int, ids: Sequence[int], *, kind: str, states: Sequence[str], values: Mapping[str, Any]
+) -> None:
+    """Brings those of the rows that are in one of the states into another, and tells it."""
+    moved = db.execute(
+        evaluation.update()
+        .where(evaluation.c.id.in_(ids), evaluation.c.state.in_(states))
+        .values(updated_at=func.clock_timestamp(), **values)
+        .returning(evaluation.c.id, evaluation.c.fence)
+    ).all()
+    for row in moved:
+        tell(db, row.id, kind, fence=row.fence, run_id=run_id)
 
 
 # Where a member stands; a closed run's outcome is written once and never follows later work.
@@ -258,7 +299,7 @@ def close_runs(db: Connection) -> int:
     left = f"EXISTS (SELECT 1 {_MEMBERS} WHERE m.run_id = r.id AND {_STANDING} IN ('pending', 'running'))"
     rows = db.execute(
         text(
-            "SELECT r.id, CASE WHEN r.deadline <= clock_timestamp() THEN 'deadline' ELSE 'finished' END AS because "
+            f"SELECT r.id, CASE WHEN {left} THEN 'deadline' ELSE 'finished' END AS because "
             f"FROM run r WHERE r.state = 'open' AND (r.deadline <= clock_timestamp() OR NOT {left}) "
             "ORDER BY r.id LIMIT 50 FOR UPDATE SKIP LOCKED"
         )

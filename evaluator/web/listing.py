@@ -67,6 +67,14 @@ class Step:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Command:
+    """Something to type, and what it does here."""
+
+    line: str
+    purpose: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Failure:
     """What holds an interview up."""
 
@@ -84,7 +92,7 @@ class InterviewView:
     consent: str
     explanation: str
     failure: Failure | None  # the last one, where it holds the interview up
-    commands: tuple[str, ...]
+    commands: tuple[Command, ...]
     earlier_scorecard_id: str | None
     steps: tuple[Step, ...]  # oldest first
     steps_hidden: int
@@ -163,16 +171,23 @@ def interview_view(
     )
 
 
-def _explained(row: InterviewRow) -> tuple[str, tuple[str, ...]]:
+_DOCTOR = Command(line="debrief doctor", purpose="checks each service and says what to do")
+_START = Command(line="debrief run start", purpose="scores every interview that has no scorecard yet")
+_AGAIN = Command(line="debrief run start --only failed", purpose="tries again what failed")
+_RUNS = Command(line="debrief run list", purpose="shows whether its run is open")
+_WORKER = Command(line="debrief worker", purpose="starts a worker, where none runs")
+
+
+def _explained(row: InterviewRow) -> tuple[str, tuple[Command, ...]]:
     """What the state means, and the commands that move it on."""
     if row.state == "blocked":
         return _blocked(row), ()
     if row.state == "pending":
-        return _pending(row), ("debrief run list", "debrief worker", "debrief doctor")
-    explained: Mapping[str, tuple[str, tuple[str, ...]]] = {
+        return _pending(row), (_RUNS, _WORKER, _DOCTOR)
+    explained: Mapping[str, tuple[str, tuple[Command, ...]]] = {
         "not_started": (
-            "It was taken in, and no run has selected it. A run scores every interview that has no scorecard yet.",
-            ("debrief run start",),
+            "It was taken in, and no run has selected it.",
+            (_START,),
         ),
         "running": (
             f"A worker is scoring it now: {row.sections_done} of {counted(row.sections_total, 'section')} done. "
@@ -182,9 +197,9 @@ def _explained(row: InterviewRow) -> tuple[str, tuple[str, ...]]:
         "quarantined": (
             "It could not be scored and was set aside for a person. Sections that were finished are kept. "
             "Once the cause is gone, start a run over what failed.",
-            ("debrief doctor", "debrief run start --only failed"),
+            (_DOCTOR, _AGAIN),
         ),
-        "cancelled": ("Its evaluation was cancelled before it was done.", ("debrief run start",)),
+        "cancelled": ("Its evaluation was cancelled before it was done.", (_START,)),
         "unscorable": ("It was read to the end, and no criterion got a level. The scorecard says why for each.", ()),
         "needs_review": ("It is scored, and its alerts ask a person to read the evidence first.", ()),
         "scored": ("It is scored.", ()),

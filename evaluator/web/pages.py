@@ -85,8 +85,9 @@ class Pages:
 
     def scorecard(self, ref: str) -> Response:
         """The scorecard; an interview's id leads to its newest."""
+        name = _name("scorecard", ref)
         with self.database.begin() as db:
-            stored = find_scorecard(db, _name("scorecard", ref))
+            stored = find_scorecard(db, name)
             rubric = load_rubric(db, stored.rubric_id, stored.rubric_version)
         if stored.id != ref:
             return RedirectResponse(f"/scorecards/{stored.id}", status_code=307)
@@ -100,8 +101,9 @@ class Pages:
 
     def scorecard_data(self, ref: str) -> Response:
         """The scorecard for machines."""
+        name = _name("scorecard", ref)
         with self.database.begin() as db:
-            stored = find_scorecard(db, _name("scorecard", ref))
+            stored = find_scorecard(db, name)
         transcript, missing = self._words(stored)
         body = scorecard_json(stored, transcript, words_missing=missing)
         return JSONResponse({**body, "request_id": request_id()})

@@ -305,17 +305,6 @@ def test_finalize_writes_all_or_nothing(database):
     assert ["claimed"] == story(database)
 
 
-def test_error_of_the_database_tells_no_values(database):
-    """A failed statement is reported without its parameters, which may hold a name."""
-    stock(database)
-    change(database, "ALTER TABLE interview ADD CONSTRAINT never CHECK (false)")
-
-    with pytest.raises(Exception, match="never") as raised:
-        stock(database, a_manifest())
-
-    assert "Lovelace" not in str(raised.value)
-
-
 def test_release_is_at_once_and_uncounted(database):
     """A row that was handed back is due now; only `interruptions` remembers."""
     prepared(database)

@@ -184,7 +184,7 @@ def test_the_mean_rests_on_what_is_scored():
     """Two of five criteria have a level: the coverage says so."""
     overall = the_view().overall
 
-    assert ("3.4", "±0.5", "2 of 5", None) == (overall.value, overall.spread, overall.coverage, overall.absent)
+    assert ("3.5", "±0.5", "2 of 5", None) == (overall.value, overall.spread, overall.coverage, overall.absent)
 
 
 def test_the_overall_is_withheld_while_a_required_criterion_has_no_level():
