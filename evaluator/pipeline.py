@@ -1,7 +1,7 @@
 """One interview's evaluation: gather, judge what is missing, checkpoint each section, conclude."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from evaluator.errors import (
     DebriefError,
     DigestMismatch,
     Drained,
+    EngineUnavailable,
     LeaseLost,
     ObjectExists,
     ObjectMissing,
@@ -44,6 +45,9 @@ class SectionFacts(Frozen):
     completion_tokens: int = 0
     cached_tokens: int | None = None
     duration_s: float = 0.0
+
+
+Outcome = tuple[Completion, SectionFacts] | None  # of one section; None: too long for the judge's window
 
 
 class Evaluated(Frozen):
@@ -103,24 +107,23 @@ async def evaluate(work: Work, tools: Tools) -> Evaluated:
     Raises Drained, LeaseLost, Unavailable or ContentError; sections that were finished before keep their checkpoints.
     """
     transcript = await asyncio.to_thread(load_transcript, work, tools.store)
-    requests, failed = plan(work, transcript, tools)
+    requests = plan(work, transcript)
     outcomes = await asyncio.gather(
         *(_section(work, section, request, tools) for section, request in requests), return_exceptions=True
     )
     done = _all_or_worst(outcomes)
-    completions = {s.id: completion for (s, _), (completion, _) in zip(requests, done, strict=True)}
-    scorecard = conclude(transcript, work.rubric, completions, failed=failed, model=work.model, sampling=work.sampling)
-    return Evaluated(scorecard=scorecard, facts=tuple(facts for _, facts in done))
+    by_section = {section.id: one for (section, _), one in zip(requests, done, strict=True)}
+    judged = {section_id: one[0] for section_id, one in by_section.items() if one is not None}
+    failed = {section_id: TOO_LONG for section_id, one in by_section.items() if one is None}
+    scorecard = conclude(transcript, work.rubric, judged, failed=failed, model=work.model, sampling=work.sampling)
+    return Evaluated(scorecard=scorecard, facts=tuple(one[1] for one in done if one is not None))
 
 
 def recompute(work: Work, store: ObjectStore) -> Scorecard:
     """The scorecard from the transcript and the checkpoints alone; no model is called, nothing is written."""
     transcript = load_transcript(work, store)
     completions, failed = {}, {}
-    for section in work.rubric.sections:
-        if without_a_call(transcript, section) is not None:
-            continue
-        request = judge_request(section, transcript.in_section(section.id), model=work.model, sampling=work.sampling)
+    for section, request in plan(work, transcript):
         key = checkpoint_key(work.interview_id, work.evaluation_key, section.id)
         if (found := read_checkpoint(store, key, request, section)) is None:
             failed[section.id] = TOO_LONG  # the only reason for which a finished evaluation lacks a checkpoint
@@ -150,51 +153,74 @@ def fetch_transcript(store: ObjectStore, *, key: str, digest: str) -> Transcript
         raise ContentError(str(fault)) from None
 
 
-def plan(
-    work: Work, transcript: Transcript, tools: Tools
-) -> tuple[Sequence[tuple[Section, JudgeRequest]], Mapping[str, str]]:
-    """The calls to make, and the sections (id -> reason code) that cannot be judged whole."""
-    requests, failed = [], {}
-    for section in work.rubric.sections:
-        if without_a_call(transcript, section) is not None:
-            continue
-        turns = transcript.in_section(section.id)
-        request = judge_request(section, turns, model=work.model, sampling=work.sampling)
-        if tokens_needed(request, tools.count_tokens) > tools.context_tokens:
-            failed[section.id] = TOO_LONG
-        else:
-            requests.append((section, request))
-    return requests, failed
+def plan(work: Work, transcript: Transcript) -> Sequence[tuple[Section, JudgeRequest]]:
+    """The sections that a judge must read, with the call for each."""
+    return [
+        (
+            section,
+            judge_request(section, transcript.in_section(section.id), model=work.model, sampling=work.sampling),
+        )
+        for section in work.rubric.sections
+        if without_a_call(transcript, section) is None
+    ]
 
 
-async def _section(
-    work: Work, section: Section, request: JudgeRequest, tools: Tools
-) -> tuple[Completion, SectionFacts]:
+async def _section(work: Work, section: Section, request: JudgeRequest, tools: Tools) -> Outcome:
+    """One section's completion, from its checkpoint or the judge; None when it does not fit the judge's window."""
     key = checkpoint_key(work.interview_id, work.evaluation_key, section.id)
-    if (found := await asyncio.to_thread(read_checkpoint, tools.store, key, request, section)) is not None:
-        facts = SectionFacts(section_id=section.id, reused=True)
-        await asyncio.to_thread(tools.on_section, facts)
-        return found, facts
+    found = await asyncio.to_thread(read_checkpoint, tools.store, key, request, section)
+    if found is not None:
+        return found, await _noted(tools, SectionFacts(section_id=section.id, reused=True))
+    sampling = await asyncio.to_thread(fitting, work, request, tools)
+    if sampling is None:
+        return None
     if tools.control.draining():
         raise Drained(f"interview {work.interview_id}: stopped before section {section.id}")
-    sent = request.model_copy(update={"sampling": attempt_sampling(work.sampling, work.attempt)})
+    completion = await _judged(work, section, request.model_copy(update={"sampling": sampling}), tools)
+    kept = await asyncio.to_thread(
+        _keep, tools.store, key, _checkpoint(work, section, request, sampling, completion), request, section
+    )
+    return kept, await _noted(tools, _facts(section.id, completion))
+
+
+async def _noted(tools: Tools, facts: SectionFacts) -> SectionFacts:
+    await asyncio.to_thread(tools.on_section, facts)
+    return facts
+
+
+def fitting(work: Work, request: JudgeRequest, tools: Tools) -> Sampling | None:
+    """This attempt's sampling, with as much room to answer as the window leaves; None: not even the base fits."""
+    prompt = tokens_needed(request, tools.count_tokens) - request.sampling.max_tokens
+    room = tools.context_tokens - prompt
+    if room < request.sampling.max_tokens:
+        return None
+    sampling = attempt_sampling(work.sampling, work.attempt)
+    return sampling.model_copy(update={"max_tokens": min(sampling.max_tokens, room)})
+
+
+async def _judged(work: Work, section: Section, sent: JudgeRequest, tools: Tools) -> Completion:
+    """An answer that counts, by the model that was asked, for a row that is still ours."""
     completion = await tools.judge.complete(sent)
+    if completion.model != work.model:
+        raise EngineUnavailable(f"the engine answered as {completion.model[:100]!r}, {work.model} was asked")
     if reason := invalid_reason(completion, section):
         raise AnswerInvalid(section.id, reason)
     if tools.control.lost():
         raise LeaseLost(f"interview {work.interview_id}: lost before the checkpoint of {section.id}")
-    checkpoint = Checkpoint(
+    return completion
+
+
+def _checkpoint(
+    work: Work, section: Section, request: JudgeRequest, sampling: Sampling, completion: Completion
+) -> Checkpoint:
+    return Checkpoint(
         interview_id=work.interview_id,
         evaluation_key=work.evaluation_key,
         section_id=section.id,
         request_sha256=request_sha256(request),
-        sampling=sent.sampling,
+        sampling=sampling,
         completion=completion,
     )
-    kept = await asyncio.to_thread(_keep, tools.store, key, checkpoint, request, section)
-    facts = _facts(section.id, completion)
-    await asyncio.to_thread(tools.on_section, facts)
-    return kept, facts
 
 
 def attempt_sampling(base: Sampling, attempt: int) -> Sampling:
@@ -249,9 +275,7 @@ def _keep(store: ObjectStore, key: str, checkpoint: Checkpoint, request: JudgeRe
 _WORST_FIRST = (LeaseLost, Drained, Unavailable, ContentError, DebriefError)
 
 
-def _all_or_worst(
-    outcomes: Sequence[tuple[Completion, SectionFacts] | BaseException],
-) -> Sequence[tuple[Completion, SectionFacts]]:
+def _all_or_worst(outcomes: Sequence[Outcome | BaseException]) -> Sequence[Outcome]:
     errors = [o for o in outcomes if isinstance(o, BaseException)]
     for error in errors:
         if not isinstance(error, DebriefError):

@@ -20,7 +20,7 @@ CONFIDENCE_LOW = 0.7  # speech recognition's own figure, below which a person sh
 JUDGE_NOTICES = {"demo-judge-untrained": "untrained demo judge: levels are noise"}
 
 State = Literal["scored", "needs_review", "unscorable"]
-REVIEW_ALERTS = frozenset({"distribution_split", "low_confidence"})
+REVIEW_ALERTS = frozenset({"distribution_split", "low_confidence", "section_failed"})
 
 
 class Mean(Frozen):
@@ -44,7 +44,7 @@ class SectionScore(Frozen):
 class Alert(Frozen):
     """Something a person should look at before relying on the scorecard."""
 
-    code: Literal["distribution_split", "low_confidence", "section_missing", "required_unscored"]
+    code: Literal["distribution_split", "low_confidence", "section_failed", "section_missing", "required_unscored"]
     section_id: str | None = None
     criterion_id: str | None = None
     value: float | None = None
@@ -187,6 +187,8 @@ def _alerts(transcript: Transcript, sections: Sequence[SectionScore]) -> list[Al
     for section in sections:
         if all(r.status == "not_asked" for r in section.results):
             alerts.append(Alert(code="section_missing", section_id=section.section_id))
+        if any(r.status == "failed" for r in section.results):
+            alerts.append(Alert(code="section_failed", section_id=section.section_id))
         for r in section.results:
             if not isinstance(r, Verdict):
                 continue

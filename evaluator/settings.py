@@ -1,6 +1,8 @@
 """The settings: DEBRIEF_* variables of the environment, read once, and nothing else."""
 
+import difflib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -65,11 +67,30 @@ class Settings(BaseSettings):
         return Sampling(temperature=self.temperature, seed=self.seed, max_tokens=self.answer_tokens_max)
 
 
+OURS_BESIDE_SETTINGS = frozenset({"DEBRIEF_DRAIN_FILE"})  # set by a worker for its own children
+
+
 def read_settings() -> Settings:
     """The settings of this process; UsageFault names every faulty variable at once, never a value."""
+    _refuse_unknown(os.environ)
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
         faults = error.errors(include_input=False, include_url=False, include_context=False)
         lines = [f"DEBRIEF_{str(f['loc'][0]).upper()}: {f['msg']}" for f in faults]
         raise UsageFault("settings: " + "; ".join(lines)) from None
+    if settings.heartbeat_s * 2 > settings.lease_s:
+        raise UsageFault(
+            "settings: DEBRIEF_HEARTBEAT_S must be at most half of DEBRIEF_LEASE_S, or one late beat is fatal"
+        )
+    return settings
+
+
+def _refuse_unknown(variables: Iterable[str]) -> None:
+    """A mistyped name would leave a service embedded that was meant to be another."""
+    known = {f"DEBRIEF_{name.upper()}" for name in Settings.model_fields} | OURS_BESIDE_SETTINGS
+    unknown = sorted(v for v in variables if v.startswith("DEBRIEF_") and v not in known)
+    if unknown:
+        close = {v: difflib.get_close_matches(v, known, n=1) for v in unknown}
+        listed = "; ".join(f"{v} is not known" + (f", did you mean {c[0]}?" if c else "") for v, c in close.items())
+        raise UsageFault(f"settings: {listed} (debrief config show lists all)")

@@ -153,7 +153,8 @@ def parse_transcript(data: bytes) -> Transcript:
 def first_fault(error: ValidationError) -> str:
     """The first fault of a validation in words, without the input's own text."""
     fault = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    place = ".".join(map(str, fault["loc"])) or "document"
+    # An unknown field's own name is part of the place: a hostile document chooses it.
+    place = ".".join(str(part)[:40] for part in fault["loc"])[:120] or "document"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     return f"{place}: {fault['msg']}{more}"
 

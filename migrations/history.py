@@ -11,7 +11,7 @@ from evaluator.storage.database import Database
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0001"  # the newest step; a test holds it against the steps themselves
+HEAD = "0001"  # the newest step; a test holds it against the steps themselves, which are numbered in order
 _LOCK = 0x0DEB0001  # of the one who migrates; a second one waits
 
 
@@ -20,7 +20,7 @@ def config() -> "Config":
     from alembic.config import Config  # a third of a second, which only an upgrade needs
 
     result = Config()
-    result.set_main_option("script_location", str(Path(__file__).parent))
+    result.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     return result
 
 
@@ -37,13 +37,17 @@ def current(db: Connection) -> str | None:
 
 
 def upgrade(database: Database) -> tuple[str | None, str]:
-    """Runs what is missing, in one transaction; (before, after). Two at once: the second waits, then does nothing."""
+    """Runs what is missing, in one transaction; (before, after). Two at once: the second waits, then does nothing.
+
+    DatabaseUnavailable when a newer version has migrated it.
+    """
     from alembic import command
 
     with database.begin() as db:
         db.execute(text("SET LOCAL statement_timeout = 0"))
         db.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         before = current(db)
+        _refuse_newer(database, before)
         if before == HEAD:
             return before, HEAD
         settings = config()
@@ -56,8 +60,17 @@ def require_head(database: Database) -> None:
     """DatabaseUnavailable unless the database is at this version's head."""
     with database.begin() as db:
         at = current(db)
+    _refuse_newer(database, at)
     if at != head():
         raise DatabaseUnavailable(
             f"PostgreSQL at {database.where} is at migration {at or 'none'}, this version needs {head()}; "
             "run: debrief db upgrade"
+        )
+
+
+def _refuse_newer(database: Database, at: str | None) -> None:
+    if at is not None and at > HEAD:
+        raise DatabaseUnavailable(
+            f"PostgreSQL at {database.where} is at migration {at[:64]!a}, which this version does not know (its newest "
+            f"is {HEAD}); use the version of debrief that migrated it, or a newer one"
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from evaluator.adapters.keys import can_start_key, checked_key
 from evaluator.errors import ContentError, ObjectExists
 from evaluator.judging import Completion, JudgeRequest
-from tests.factories import a_completion, an_answer
+from tests.factories import MODEL, a_completion, an_answer
 
 
 class MemoryStore:
@@ -77,7 +77,7 @@ class ScriptedJudge:
         answer = self._answer(request)
         if isinstance(answer, Exception):
             raise answer
-        return answer
+        return answer.model_copy(update={"model": request.model}) if answer.model == MODEL else answer
 
     async def check(self, model: str) -> None:
         """Serves any model."""

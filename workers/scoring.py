@@ -10,7 +10,16 @@ from typing import Any
 from celery.exceptions import SoftTimeLimitExceeded
 
 from evaluator.adapters.vllm import VllmEngine
-from evaluator.errors import BrokerUnavailable, DatabaseUnavailable, DebriefError, Drained, EngineUnavailable, LeaseLost
+from evaluator.errors import (
+    BrokerUnavailable,
+    DatabaseUnavailable,
+    DebriefError,
+    Drained,
+    EngineRejected,
+    EngineUnavailable,
+    LeaseLost,
+    Unavailable,
+)
 from evaluator.evaluation import after_failure
 from evaluator.pipeline import Evaluated, SectionFacts, Tools, evaluate
 from evaluator.prompts import answer_schemas
@@ -55,7 +64,8 @@ def work_through(node: Node) -> int:
                 if row is None:
                     break
                 claimed += 1
-                _score(runner, engine, node, row)
+                if not _score(runner, engine, node, row):
+                    break
         finally:
             runner.run(engine.aclose())
     return claimed
@@ -72,7 +82,7 @@ def _ready(runner: asyncio.Runner, engine: VllmEngine, node: Node) -> bool:
         if model not in _warm:
             runner.run(engine.warm_up(answer_schemas(), model))
             _warm.add(model)
-    except EngineUnavailable as error:
+    except (EngineUnavailable, EngineRejected) as error:  # rejected: it cannot compile our answer schemas
         log.warning("not claiming: %s", error)
         return False
     return True
@@ -88,8 +98,11 @@ def _claim(node: Node) -> Claim | None:
         return None
 
 
-def _score(runner: asyncio.Runner, engine: VllmEngine, node: Node, row: Claim) -> None:
-    """One row, to whatever end; anything unforeseen propagates after the row was handed back."""
+def _score(runner: asyncio.Runner, engine: VllmEngine, node: Node, row: Claim) -> bool:
+    """One row, to whatever end; False when the next one would end in the same outage.
+
+    Anything unforeseen propagates, and the row's lease runs out: that is counted, so it cannot go on for ever.
+    """
     settings = node.services.settings
     started_at = time.monotonic()
     with Heartbeat(node.heartbeat_database, row, lease_s=settings.lease_s, every_s=settings.heartbeat_s) as heartbeat:
@@ -102,9 +115,11 @@ def _score(runner: asyncio.Runner, engine: VllmEngine, node: Node, row: Claim) -
             log.warning("evaluation %d: lost the lease, wrote nothing more", row.id)
         except DebriefError as error:
             _fail(node, row, error)
+            return not isinstance(error, Unavailable)
         except (SoftTimeLimitExceeded, SystemExit, KeyboardInterrupt):
             _release(node, row, reason="stopped")
             raise
+    return True
 
 
 async def _evaluate(engine: VllmEngine, node: Node, row: Claim, heartbeat: Heartbeat) -> Evaluated:

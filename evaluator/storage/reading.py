@@ -100,6 +100,20 @@ def interviews(
     return [InterviewRow.model_validate(dict(row)) for row in db.execute(query, values).mappings()]
 
 
+def find_interview(db: Connection, interview_id: str) -> InterviewRow:
+    """One interview with its latest evaluation; NotFound."""
+    row = db.execute(text(f"{_INTERVIEWS} WHERE i.id = :id"), {"id": interview_id}).mappings().first()
+    if row is None:
+        raise NotFound(f"interview {interview_id} is not known here; it may still wait in the inbox: debrief intake")
+    return InterviewRow.model_validate(dict(row))
+
+
+def requisitions(db: Connection, *, limit: int = PAGE_MAX) -> tuple[str, ...]:
+    """The requisitions that have interviews, in order."""
+    query = text("SELECT DISTINCT requisition FROM interview ORDER BY requisition LIMIT :limit")
+    return tuple(db.execute(query, {"limit": limit}).scalars())
+
+
 def interview_count(db: Connection) -> int:
     """How many interviews were taken in."""
     return int(db.execute(text("SELECT count(*) FROM interview")).scalar_one())

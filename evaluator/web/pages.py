@@ -9,14 +9,22 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 from jinja2 import Environment
 from sqlalchemy import Connection
 
-from evaluator.errors import ContentError, DigestMismatch, NotFound, ObjectMissing, TranscriptFault, Unavailable
+from evaluator.errors import ContentError, DigestMismatch, NotFound, TranscriptFault, Unavailable
+from evaluator.pipeline import fetch_transcript
 from evaluator.ports import ObjectStore
 from evaluator.storage.database import Database
 from evaluator.storage.interviews import load_rubric, rejection_count, rejections
-from evaluator.storage.reading import StoredScorecard, find_scorecard, history, interview_count, interviews
+from evaluator.storage.reading import (
+    StoredScorecard,
+    find_interview,
+    find_scorecard,
+    history,
+    interview_count,
+    interviews,
+    requisitions,
+)
 from evaluator.storage.runs import run_list
-from evaluator.transcript import TRANSCRIPT_BYTES_MAX, Transcript, parse_transcript
-from evaluator.values import sha256
+from evaluator.transcript import Transcript
 from evaluator.web.guard import request_id
 from evaluator.web.listing import (
     checked_filter,
@@ -27,7 +35,6 @@ from evaluator.web.listing import (
     parse_cursor,
     run_line,
 )
-from evaluator.web.lookup import find_interview, requisitions
 from evaluator.web.view import scorecard_json, scorecard_view
 from evaluator.web.words import visible
 
@@ -123,7 +130,7 @@ class Pages:
     def _words(self, stored: StoredScorecard) -> tuple[Transcript | None, str | None]:
         """The transcript, or in words why it cannot be shown; levels are shown either way."""
         try:
-            return _transcript(self.store, stored), None
+            return fetch_transcript(self.store, key=stored.transcript_key, digest=stored.transcript_sha256), None
         except (Unavailable, ContentError, TranscriptFault) as error:
             return None, visible(str(error))
 
@@ -131,15 +138,6 @@ class Pages:
         return HTMLResponse(
             self.templates.get_template(name).render(request_id=request_id(), version=self.version, **values)
         )
-
-
-def _transcript(store: ObjectStore, stored: StoredScorecard) -> Transcript:
-    data = store.get(stored.transcript_key, bytes_max=TRANSCRIPT_BYTES_MAX)
-    if data is None:
-        raise ObjectMissing(f"transcript {stored.transcript_key} is not in the object store")
-    if sha256(data) != stored.transcript_sha256:
-        raise DigestMismatch(f"transcript {stored.transcript_key} is not the one that was scored (sha256 differs)")
-    return parse_transcript(data)
 
 
 def _scorecard_id(db: Connection, interview_id: str) -> str | None:

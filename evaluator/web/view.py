@@ -367,6 +367,7 @@ _ALERTS = {
     "required_unscored": "Required, and without a level, so the overall score is withheld",
     "distribution_split": "The judge is split between levels. Read the evidence before relying on its level",
     "low_confidence": "Speech recognition was unsure of words that are cited. Check what was said",
+    "section_failed": "This section could not be judged, so nothing of it counts",
     "section_missing": "The interview never reached this section",
 }
 

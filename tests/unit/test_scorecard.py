@@ -381,7 +381,8 @@ def test_unknown_or_sufficient_confidence_raises_no_alert(confidence):
 @pytest.mark.parametrize(
     ("state", "completions"),
     [
-        ("scored", {"design": completion("design", [4, 4])}),
+        ("scored", None),
+        ("needs_review", {"design": completion("design", [4, 4])}),
         ("unscorable", {}),
         ("unscorable", {"design": completion("design", [0, 0])}),
         ("unscorable", {"design": completion("design", [4, 4], cited="U44")}),
@@ -389,7 +390,7 @@ def test_unknown_or_sufficient_confidence_raises_no_alert(confidence):
     ],
 )
 def test_the_state_follows_from_the_results(state, completions):
-    """No level at all is unscorable; an alert about a level asks for a review."""
+    """No level at all is unscorable; an alert about a level, or a section that failed, asks for a review."""
     assert state == concluded(completions).state
 
 

@@ -273,7 +273,10 @@ class FailsAt(MemoryStore):
         super().delete(key)
 
 
-@pytest.mark.parametrize("calls", range(9))
+CALLS = 8  # of the store, for one manifest that is taken in and one that is refused
+
+
+@pytest.mark.parametrize("calls", range(CALLS))
 def test_crash_between_any_two_steps_loses_nothing(database, store, calls):
     """Cut off after any call of the store, the next pass comes to the same end: one row, one refusal, empty inbox."""
     hand_over(store, a_manifest("iv-1"))
@@ -290,6 +293,14 @@ def test_crash_between_any_two_steps_loses_nothing(database, store, calls):
     assert [] == inbox(store)
     assert b"{" in (store.objects[key] for key in store.names(INBOX_REJECTED))
     assert store.names("interviews/iv-1/manifest-")
+
+
+def test_crashes_above_cover_every_step(database, store):
+    """With that many calls both objects are dealt with, so no step is left in which to crash."""
+    hand_over(store, a_manifest("iv-1"))
+    store.objects["inbox/iv-2.json"] = b"{"
+
+    assert IntakeReport(new=1, rejected=1) == intake(database, FailsAt(store.objects, CALLS), find_rubric)
 
 
 def test_crash_of_the_database_after_the_copy_loses_nothing(database, store):

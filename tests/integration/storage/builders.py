@@ -69,9 +69,9 @@ def claimed(database: Database, worker: str = "w1", *, model: str = MODEL, lease
         return claim(db, worker=worker, model=model, lease_s=lease_s)
 
 
-def a_claim(database: Database, worker: str = "w1", *, lease_s: float = LEASE_S) -> Claim:
+def a_claim(database: Database, worker: str = "w1", *, model: str = MODEL, lease_s: float = LEASE_S) -> Claim:
     """A row that this worker owns; there must be one."""
-    row = claimed(database, worker, lease_s=lease_s)
+    row = claimed(database, worker, model=model, lease_s=lease_s)
     assert row is not None
     return row
 

@@ -411,7 +411,7 @@ def cut_off(world):
 
 
 @pytest.mark.parametrize(
-    ("harm", "why"), [(lose, "is not in the object store"), (change, "sha256 differs"), (cut_off, "timed out")]
+    ("harm", "why"), [(lose, "is not in the store"), (change, "sha256 differs"), (cut_off, "timed out")]
 )
 def test_without_the_words_the_levels_stay(world, harm, why):
     """The page renders with levels, says why the words are missing, and names the request."""

@@ -1,0 +1,171 @@
+"""A real Celery worker process against real PostgreSQL, Valkey, a folder store, and a stub engine over HTTP."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from evaluator.adapters.celery_queue import HINT_SCHEMA, KEY_PREFIX, QUEUE, TASK, celery_app
+from evaluator.commands.worker_process import worker_command, worker_environment
+from evaluator.storage.evaluations import alive
+from evaluator.wiring import Services
+from tests.integration.storage.builders import row_of, rows, story
+from tests.integration.workers.fleet import bodies, hand_in, start, states
+from tests.stub_engine import StubEngine
+from workers.reconcile import tick
+
+ROOT = Path(__file__).parents[3]
+READY_S = 30.0
+Worker = subprocess.Popen
+
+
+@pytest.fixture
+def workers(tmp_path: Path) -> Iterator[Callable[..., Worker]]:
+    """Starts worker processes, each in a session of its own; whatever is left of them is killed at the end."""
+    begun: list[Worker] = []
+
+    def begin(services: Services, slots: int = 1) -> Worker:
+        with (tmp_path / f"worker-{len(begun)}.log").open("wb") as log:
+            process = subprocess.Popen(
+                worker_command(slots),
+                env=worker_environment(services, dict(os.environ)),
+                cwd=ROOT,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        begun.append(process)
+        wait_until(lambda: living(services) > 0, READY_S, process)
+        return process
+
+    yield begin
+    for process in begun:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(timeout=10)
+    for number in range(len(begun)):
+        print((tmp_path / f"worker-{number}.log").read_text(errors="replace"))
+
+
+def living(services: Services) -> int:
+    """Workers that say they are alive."""
+    with services.database.begin() as db:
+        return alive(db, kind="worker", within_s=60)
+
+
+def wait_until(condition: Callable[[], bool], timeout_s: float, process: Worker | None = None) -> None:
+    """Waits; fails when it takes too long or the process ends meanwhile."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline
+        assert process is None or process.poll() is None
+        time.sleep(0.05)
+
+
+def tick_until(services: Services, condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
+    """Reconciles until it is true."""
+
+    def ticked() -> bool:
+        tick(services)
+        return condition()
+
+    wait_until(ticked, timeout_s)
+
+
+def test_interviews_are_scored_through_hints(services, stub, workers):
+    """Hints of a real reconciler reach a real worker; each interview gets one scorecard from one call per section."""
+    hand_in(services, 6)
+    start(services)
+    worker = workers(services, slots=2)
+
+    tick_until(services, lambda: states(services) == {"done": 6})
+
+    warm_ups = stub.calls["judged"] - 6 * 3
+    assert 6 == len(bodies(services))
+    assert warm_ups in (4, 8)  # four grammars for each child that had work
+    assert worker.poll() is None
+
+
+def test_worker_that_is_told_to_stop_says_goodbye(services, workers):
+    """It ends by itself, and nobody counts on it any more."""
+    worker = workers(services)
+
+    worker.send_signal(signal.SIGTERM)
+
+    assert 0 == worker.wait(timeout=15)
+    assert 0 == living(services)
+
+
+def test_busy_worker_hands_its_row_back(services, stub, workers):
+    """SIGTERM in mid-row: released within seconds and uncounted; another worker reuses the finished section."""
+    hand_in(services, 2)
+    start(services, "warm-up", interviews=("iv-1",))
+    first = workers(services)
+    tick_until(services, lambda: states(services) == {"done": 1})
+    stub.faults[:] = ["ok", "hang", "hang"]
+    start(services)
+    tick_until(services, lambda: row_of(services.database, "iv-2")["sections_done"] == 1)
+
+    asked_at = time.monotonic()
+    first.send_signal(signal.SIGTERM)
+    wait_until(lambda: row_of(services.database, "iv-2")["state"] == "pending", 10.0)
+    handed_over_s = time.monotonic() - asked_at
+    row = row_of(services.database, "iv-2")
+    first.wait(timeout=15)
+    stub.calls.clear()
+    workers(services)
+    tick_until(services, lambda: states(services) == {"done": 2})
+
+    assert (1, 0, 0) == (row["interruptions"], row["attempts"], row["stalls"])
+    assert handed_over_s < services.settings.soft_shutdown_s + 4
+    assert 2 + 4 == stub.calls["judged"]  # the two that hung, and the new worker's grammars
+    assert 2 == len(bodies(services))
+    assert ["claimed", "section", "released", "claimed"] == story(services.database, "iv-2")[:4]
+    (kept,) = rows(services.database, "SELECT execution FROM scorecard WHERE interview_id = 'iv-2'")
+    assert [False, False, True] == sorted(section["reused"] for section in kept["execution"]["sections"])
+
+
+FORGED = {
+    "another schema": {"name": TASK, "kwargs": {"schema": HINT_SCHEMA + 1}},
+    "nonsense as schema": {"name": TASK, "kwargs": {"schema": {"a": [1]}}},
+    "unknown arguments": {"name": TASK, "kwargs": {"evaluation": 1, "state": "done"}},
+    "too many arguments": {"name": TASK, "args": [1, 2, 3]},
+    "unknown task": {"name": "os.system", "args": ["true"]},
+    "a task of Celery's own": {"name": "celery.backend_cleanup"},
+}
+GARBAGE = (b"\x00\xff\xfe", b"", b"{", b"[]", b"null", b'"text"', b'{"body": 1}', b'{"body": "x", "headers": {}}')
+
+
+def test_forged_hints_do_no_harm(services, workers, broker_url):
+    """Whatever a hint says, the worker lives, scores what is due, and nothing else changes."""
+    hand_in(services, 2)
+    start(services)
+    worker = workers(services)
+    forger = celery_app(broker_url)
+    for forged in FORGED.values():
+        forger.send_task(forged["name"], args=forged.get("args"), kwargs=forged.get("kwargs"), queue=QUEUE)
+    forger.close()
+
+    tick_until(services, lambda: states(services) == {"done": 2})
+
+    wait_until(lambda: services.hints.length() == 0, 10)
+    assert worker.poll() is None
+    assert ["claimed", "section", "section", "section", "done"] == story(services.database)
+
+
+def test_garbage_in_the_queue_loses_nothing(services, workers, broker_url):
+    """Bytes that are no message at all."""
+    hand_in(services, 2)
+    worker = workers(services)
+    with Redis.from_url(broker_url) as client:
+        for garbage in GARBAGE:
+            client.lpush(f"{KEY_PREFIX}{QUEUE}", garbage)
+    start(services)
+
+    tick_until(services, lambda: states(services) == {"done": 2})
+    assert worker.poll() is None
