@@ -72,12 +72,9 @@ def root(
         raise typer.Exit
 
 
-class Terminated(KeyboardInterrupt):
-    """Raised in the main thread by SIGTERM, so that everything is cleaned up as after Ctrl-C."""
-
-
 def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise Terminated
+    """SIGTERM ends the main thread as Ctrl-C does, with clean-up, and with its own exit code."""
+    raise SystemExit(TERMINATED)
 
 
 def main() -> None:
@@ -99,8 +96,6 @@ def _run(arguments: list[str]) -> int:
         result = application(arguments)(args=arguments, prog_name="debrief", standalone_mode=False)
     except DebriefError as error:
         return _failed(error)
-    except Terminated:
-        return TERMINATED
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except BrokenPipeError:

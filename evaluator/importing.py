@@ -61,7 +61,7 @@ def prepare(
     source's, else the rubric's. Raises TranscriptFault when sections should be marked and no intro of the rubric is
     found, or a limit is broken; ManifestFault when requisition or candidate_ref is not usable as an id.
     """
-    interview_id = interview_id_of(record.name, requisition=_id("requisition", requisition))
+    interview_id = interview_id_of(record, requisition=_id("requisition", requisition))
     transcript = _transcript(record, rubric=rubric, sections=sections, language=language)
     manifest = _manifest(
         record,
@@ -110,11 +110,14 @@ def hand_in(store: ObjectStore, prepared: Prepared) -> Literal["new", "unchanged
     )
 
 
-def interview_id_of(name: str, *, requisition: str) -> str:
-    """A readable id that depends on the record's name and the requisition only, not on what was said."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+def interview_id_of(record: Record, *, requisition: str) -> str:
+    """An id that depends on the record's name and the requisition only, not on what was said.
+
+    An id of the source can be read in it; a file's name cannot, as ids go into logs and messages.
+    """
+    plain = unicodedata.normalize("NFKD", "" if record.name_is_file else record.name).encode("ascii", "ignore").decode()
     slug = _NOT_SLUG.sub("-", plain).strip("-_.")[:SLUG_CHARS_MAX].rstrip("-_.") or "interview"
-    return f"{slug}-{sha256(canonical([requisition, clean(name)]))[:HASH_CHARS]}"
+    return f"{slug}-{sha256(canonical([requisition, clean(record.name)]))[:HASH_CHARS]}"
 
 
 def _transcript(record: Record, *, rubric: Rubric, sections: Sections, language: str | None) -> Transcript:

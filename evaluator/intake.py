@@ -1,7 +1,8 @@
 """Intake: a manifest in the inbox becomes an interview's row, or a refusal that says why.
 
-Order of steps, so that a crash between any two loses nothing: prove the transcript, release the rubric, keep a copy of
-the manifest beside the transcript, write the row, remove the inbox object. Taking the same manifest in again changes nothing.
+Order of steps, so that a crash between any two loses nothing: prove the manifest's objects, release its rubric, keep a
+copy of the manifest beside the transcript, write the row, remove the inbox object. Taking the same manifest in again
+changes nothing.
 """
 
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from evaluator.layout import (
 from evaluator.manifest import MANIFEST_BYTES_MAX, Manifest, parse_manifest
 from evaluator.ports import ObjectStore, walk
 from evaluator.storage.database import Database
-from evaluator.storage.interviews import known_interviews, reject, release_rubric, take_in
+from evaluator.storage.interviews import CONSENT_DENIED, known_interviews, reject, release_rubric, take_in
 from evaluator.storage.locks import lock, try_lock
 from evaluator.transcript import TRANSCRIPT_BYTES_MAX, parse_transcript
 from evaluator.values import Frozen, sha256
@@ -125,7 +126,11 @@ def prove_objects(store: ObjectStore, manifest: Manifest) -> None:
         raise ManifestFault(f"{where} is not in the store")
     if sha256(data) != manifest.transcript.sha256:
         raise ManifestFault(f"{where} is not what the manifest says (sha256 differs)")
-    if not any(turn.speaker == "candidate" for turn in parse_transcript(data).turns):
+    transcript = parse_transcript(data)
+    if transcript.digest != manifest.transcript.sha256:
+        raise ManifestFault(f"{where} is not spelled canonically, so its digest does not name its content")
+    spoke = any(turn.speaker == "candidate" for turn in transcript.turns)
+    if not spoke and manifest.consent.status not in CONSENT_DENIED:
         raise TranscriptFault(f"{where} has no turn of the candidate")
 
 

@@ -35,11 +35,6 @@ class Services:
         return Database(_required(self.settings.database_url, "DEBRIEF_DATABASE_URL"))
 
     @cached_property
-    def reconciler_database(self) -> Database:
-        """A connection that only holds a step's lock while the others work."""
-        return Database(_required(self.settings.database_url, "DEBRIEF_DATABASE_URL"), connections=1)
-
-    @cached_property
     def store(self) -> ObjectStore:
         """The object store."""
         return store_from_url(_required(self.settings.store_url, "DEBRIEF_STORE_URL"))
@@ -113,7 +108,7 @@ class Services:
 
     def close(self) -> None:
         """Closes the connections that were opened."""
-        for name in ("database", "reconciler_database", "hints"):
+        for name in ("database", "hints"):
             if name in self.__dict__:
                 self.__dict__[name].close()
 

@@ -1,5 +1,6 @@
 """The Celery worker: `celery -A workers.app worker`, prefork only."""
 
+import atexit
 import logging
 import os
 import signal
@@ -7,7 +8,7 @@ import threading
 from types import FrameType
 from typing import Any
 
-from celery.signals import worker_init, worker_ready, worker_shutdown
+from celery.signals import worker_init, worker_ready
 
 from evaluator import __version__
 from evaluator.adapters.celery_queue import celery_app
@@ -44,6 +45,7 @@ def _clear_drain_file(**_: Any) -> None:
 def _announce(**_: Any) -> None:
     _drain_before_shutdown()
     _seen.start()
+    atexit.register(_end, os.getpid())
 
 
 def _drain_before_shutdown() -> None:
@@ -81,9 +83,10 @@ def _be_seen() -> None:
 _seen = threading.Thread(target=_be_seen, name="seen", daemon=True)
 
 
-@worker_shutdown.connect
-def _end(**_: Any) -> None:
+def _end(main_process: int) -> None:
+    """At the interpreter's end: a cold shutdown sends no `worker_shutdown`."""
+    if os.getpid() != main_process:
+        return
     _stopping.set()
-    if _seen.is_alive():
-        _seen.join(timeout=GOODBYE_S)
+    _seen.join(timeout=GOODBYE_S)
     drain_file().unlink(missing_ok=True)

@@ -1,9 +1,14 @@
 """Hints over Celery and Redis: sent by task name, so that nothing of a worker is imported here."""
 
+import base64
+import json
+import logging
+import uuid
 from typing import Any
 
 from celery import Celery
 from kombu.exceptions import OperationalError
+from kombu.transport import redis as kombu_redis
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -13,7 +18,11 @@ TASK = "debrief.score"
 QUEUE = "hints"
 KEY_PREFIX = "debrief:"
 HINT_SCHEMA = 1
+TAG_CHARS_MAX = 64
+_HINT_BODY = json.dumps([[], {"schema": HINT_SCHEMA}, {}]).encode()  # arguments, by name, and nothing to follow
 SOCKET_TIMEOUT_S = 5
+
+log = logging.getLogger(__name__)
 
 
 def celery_app(broker_url: str, *, soft_shutdown_s: float = 30.0) -> Celery:
@@ -26,6 +35,7 @@ def celery_app(broker_url: str, *, soft_shutdown_s: float = 30.0) -> Celery:
         raise UsageFault("DEBRIEF_BROKER_URL must be redis://... or rediss://...")
     app = Celery("debrief", broker=broker_url, set_as_current=False)
     app.conf.update(
+        broker_transport=f"{__name__}:HintTransport",
         task_default_queue=QUEUE,
         task_serializer="json",
         accept_content=["json"],
@@ -54,6 +64,51 @@ def celery_app(broker_url: str, *, soft_shutdown_s: float = 30.0) -> Celery:
         },
     )
     return app
+
+
+class HintChannel(kombu_redis.Channel):
+    """Drops what is not even JSON; an error here would end the whole worker."""
+
+    def _brpop_read(self, **options: Any) -> Any:
+        try:
+            return super()._brpop_read(**options)  # type: ignore[no-untyped-call]  # kombu carries no types
+        except (ValueError, RecursionError) as error:
+            log.warning("dropped bytes from the queue that are no message (%s)", type(error).__name__)
+            return True
+
+
+class HintTransport(kombu_redis.Transport):
+    """Redis; whatever lies in the queue is taken as the one thing that a hint can say."""
+
+    Channel = HintChannel
+
+    def _deliver(self, message: Any, queue: Any) -> Any:
+        hint = plain_hint(message) if queue == QUEUE else message
+        return super()._deliver(hint, queue)  # type: ignore[no-untyped-call]
+
+
+def plain_hint(message: object) -> dict[str, Any]:
+    """A hint as Celery's message, of which only the tag is taken over.
+
+    So a forged one cannot name another task, set a time limit that kills the worker's child, ask for a time that
+    makes the worker hold it, or bring callbacks along.
+    """
+    properties = message.get("properties") if isinstance(message, dict) else None
+    tag = properties.get("delivery_tag") if isinstance(properties, dict) else None
+    if not isinstance(tag, str) or not 0 < len(tag) <= TAG_CHARS_MAX:
+        tag = uuid.uuid4().hex
+    return {
+        "body": base64.b64encode(_HINT_BODY).decode(),
+        "content-encoding": "utf-8",
+        "content-type": "application/json",
+        "headers": {"lang": "py", "task": TASK, "id": tag, "root_id": tag, "parent_id": None, "retries": 0},
+        "properties": {
+            "correlation_id": tag,
+            "delivery_info": {"exchange": "", "routing_key": QUEUE},
+            "delivery_tag": tag,
+            "body_encoding": "base64",
+        },
+    }
 
 
 class CeleryHints:

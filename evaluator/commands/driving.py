@@ -18,6 +18,7 @@ from evaluator.wiring import Services
 from workers.reconcile import run_forever
 
 ALIVE_WITHIN_S = 30.0
+LOOK_EVERY_S = 10.0
 POLL_S = 0.5
 WORKER_RESTARTS_MAX = 3
 
@@ -63,11 +64,8 @@ class Staff:
         self._services, self._stack = services, stack
         self._worker: Tenancy | None = None
         self._starts = 0
-        with services.database.begin() as db:
-            reconciled = alive(db, kind="reconciler", within_s=ALIVE_WITHIN_S) > 0
-            self._others_work = alive(db, kind="worker", within_s=ALIVE_WITHIN_S) > 0
-        if not reconciled:
-            stack.enter_context(reconciling(services))
+        self._reconciling = False
+        self._look_again_at = 0.0
 
     @property
     def working(self) -> bool:
@@ -75,9 +73,25 @@ class Staff:
         return self._worker is not None
 
     def see_to_it(self) -> None:
-        """Starts the worker, and starts it again when it died; EmbeddedFailed when it dies again and again."""
-        if self._others_work or (self._worker is not None and self._worker.alive()):
+        """Starts what nobody else runs, and starts it again when it died; EmbeddedFailed when it dies again and again.
+
+        Others are looked at again and again: one that was there may be gone.
+        """
+        if time.monotonic() < self._look_again_at and (self._worker is None or self._worker.alive()):
             return
+        self._look_again_at = time.monotonic() + LOOK_EVERY_S
+        if not self._reconciling and not self._lives("reconciler"):
+            self._stack.enter_context(reconciling(self._services))
+            self._reconciling = True
+        worked_on = self._lives("worker") if self._worker is None else self._worker.alive()
+        if not worked_on:
+            self._start_worker()
+
+    def _lives(self, kind: str) -> bool:
+        with self._services.database.begin() as db:
+            return alive(db, kind=kind, within_s=ALIVE_WITHIN_S) > 0
+
+    def _start_worker(self) -> None:
         if self._starts > WORKER_RESTARTS_MAX:
             raise EmbeddedFailed(f"the worker ended {self._starts} times; its log says why: {self._log()}")
         self._starts += 1

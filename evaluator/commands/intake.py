@@ -142,8 +142,8 @@ def _report_import(outcomes: Sequence[tuple[str, str]], report: IntakeReport, ru
     known = sum(1 for _, outcome in outcomes if outcome == "known")
     if out.json:
         put_json({"interviews": [i for i, _ in outcomes], "known": known, "intake": report, "rubric": rubric.ref})
-    else:
-        put(f"Imported {report.new} interviews for {rubric.ref} ({report.updated} changed, {known} known already).")
+    else:  # what this command handed in; a reconciler may have been the one to take it in
+        put(f"Imported {len(outcomes) - known} interviews for {rubric.ref} ({known} known already).")
         put("Score them: debrief run start")
     if report.rejected:
         warn(f"{report.rejected} objects of the inbox were refused; see: debrief intake --rejected")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ GLOBAL_FLAGS: Mapping[str, str] = {
 }
 
 
+CLEAR_LINE = "\r\x1b[2K"
+
+
 @dataclass(kw_only=True, slots=True)
 class Output:
     """How this process speaks; set once by `main` from flags that may stand anywhere on the line."""
@@ -30,6 +34,7 @@ class Output:
     verbose: bool = False
     plain: bool = False
     yes: bool = False
+    drawn: bool = False  # a moving line stands on the terminal
 
     @property
     def live(self) -> bool:
@@ -61,12 +66,28 @@ def colours() -> bool:
 def say(message: str) -> None:
     """Progress, for people: stderr, unless quiet."""
     if not out.quiet:
-        print(message, file=sys.stderr, flush=True)
+        warn(message)
 
 
 def warn(message: str) -> None:
     """What a person must not miss: stderr, always."""
-    print(message, file=sys.stderr, flush=True)
+    clear = CLEAR_LINE if out.drawn else ""
+    out.drawn = False
+    print(f"{clear}{message}", file=sys.stderr, flush=True)
+
+
+def draw(line: str) -> None:
+    """One line that takes the place of the one drawn before; on a terminal only."""
+    cut = line[: shutil.get_terminal_size().columns - 1]
+    print(f"{CLEAR_LINE}{cut}", end="", file=sys.stderr, flush=True)
+    out.drawn = True
+
+
+def leave_line() -> None:
+    """Lets the drawn line stand and goes on below it."""
+    if out.drawn:
+        print(file=sys.stderr, flush=True)
+        out.drawn = False
 
 
 def put(text: str) -> None:

@@ -1,17 +1,16 @@
 """How far a run is, while it runs: one line that moves on a terminal, one line now and then elsewhere."""
 
-import sys
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from evaluator.commands.output import out, put_json, say
-from evaluator.runs import finished, pace
+from evaluator.commands.output import draw, leave_line, out, put_json, say
+from evaluator.runs import Pace, finished, pace
 from evaluator.storage.runs import RunStatus
 
 LINE_EVERY_S = 30.0
 LINE_EVERY_SHARE = 0.05
-BAR_CHARS = 24
+BAR_CHARS = 16
 
 
 @dataclass(kw_only=True, slots=True)
@@ -23,7 +22,6 @@ class RunProgress:
     _sections_before: int | None = None
     _said_at: float = 0.0
     _said_share: float = -1.0
-    _last: str = ""
 
     def show(self, status: RunStatus) -> None:
         """Says where the run stands, if it is time to."""
@@ -33,7 +31,7 @@ class RunProgress:
         share = status.sections_done / max(1, status.sections_total)
         changed = share != self._said_share or status.counts.open == 0
         if out.live:
-            self._draw(self._bar(status, share, now))
+            draw(self._bar(status, share, now))
         elif (
             self._said_at == 0.0
             or now - self._said_at >= LINE_EVERY_S
@@ -46,17 +44,20 @@ class RunProgress:
 
     def end(self) -> None:
         """Leaves the moving line behind."""
-        if self._last:
-            print(file=sys.stderr)
-            self._last = ""
+        leave_line()
 
-    def _left(self, status: RunStatus, now: float) -> str:
-        estimate = pace(
+    def _rest(self, status: RunStatus, now: float) -> Pace | None:
+        return pace(
             sections_done=status.sections_done - (self._sections_before or 0),
             sections_left=status.sections_total - status.sections_done,
             elapsed_s=now - self._began,
         )
-        return "estimating" if estimate is None else f"{_short(estimate.low_s)}-{_short(estimate.high_s)} left"
+
+    def _left(self, status: RunStatus, now: float) -> str:
+        if status.counts.open == 0:
+            return "done"
+        rest = self._rest(status, now)
+        return "estimating" if rest is None else f"{_range(rest.low_s, rest.high_s)} left"
 
     def _bar(self, status: RunStatus, share: float, now: float) -> str:
         c = status.counts
@@ -64,13 +65,9 @@ class RunProgress:
         bar = "━" * full + "╌" * (BAR_CHARS - full)
         troubles = "".join(f" · {n} {word}" for n, word in ((c.failed, "failed"), (c.needs_review, "to review")) if n)
         return (
-            f"Scoring {bar} {finished(c)}/{c.selected} interviews · {status.sections_done}/{status.sections_total} "
-            f"sections{troubles} · {self._left(status, now)}"
+            f"Scoring {bar} {finished(c)}/{c.selected} · sections {status.sections_done}/{status.sections_total}"
+            f" · {self._left(status, now)}{troubles}"
         )
-
-    def _draw(self, line: str) -> None:
-        print(f"\r\x1b[2K{line[:118]}", end="", file=sys.stderr, flush=True)
-        self._last = line
 
     def _line(self, status: RunStatus, now: float) -> None:
         c = status.counts
@@ -80,18 +77,16 @@ class RunProgress:
         )
 
     def _eta(self, status: RunStatus, now: float) -> str:
-        estimate = pace(
-            sections_done=status.sections_done - (self._sections_before or 0),
-            sections_left=status.sections_total - status.sections_done,
-            elapsed_s=now - self._began,
-        )
-        if estimate is None:
+        rest = self._rest(status, now)
+        if rest is None:
             return "-"
-        middle = timedelta(seconds=(estimate.low_s + estimate.high_s) / 2)
-        return f"{datetime.now(UTC) + middle:%H:%MZ}"
+        return f"{datetime.now(UTC) + timedelta(seconds=(rest.low_s + rest.high_s) / 2):%H:%M:%SZ}"
 
 
-def _short(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{round(seconds / 60)} min" if seconds < 5_400 else f"{seconds / 3_600:.1f} h"
+def _range(low_s: float, high_s: float) -> str:
+    """Two spans of time in the unit that fits the longer: `17–35 s`."""
+    for unit_s, unit in ((1, "s"), (60, "min"), (3_600, "h")):
+        if high_s < 90 * unit_s or unit == "h":
+            break
+    low, high = (max(1, round(seconds / unit_s)) for seconds in (low_s, high_s))
+    return f"{high} {unit}" if low == high else f"{low}–{high} {unit}"

@@ -183,7 +183,7 @@ def finish(found: Services, name: str) -> None:
     say(f"Run {name}: judge {found.model}. If interrupted: debrief run resume {name}")
     try:
         last = drive(found, name)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         warn(f"Interrupted; finished sections are saved. Resume: debrief run resume {name}")
         raise
     _end(found, last)

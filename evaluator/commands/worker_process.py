@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluator.commands.output import say
-from evaluator.embedded.process import Launch, Tenancy, bring_up
+from evaluator.embedded.process import Launch, Place, Tenancy, bring_up
 from evaluator.errors import DatabaseUnavailable
 from evaluator.storage.evaluations import alive
 from evaluator.wiring import Services, environment
@@ -85,4 +85,12 @@ def worker(services: Services, home: Path, *, name: str, inherited: dict[str, st
         yield tenancy
     finally:
         tenancy.let_go()
-        tenancy.await_end(GRACE_S + 10)
+        if tenancy.await_end(GRACE_S + 10):
+            _tidy(tenancy.place)
+
+
+def _tidy(place: Place) -> None:
+    """A worker has a name of its own each time: what it leaves is its log, as the last one's."""
+    place.log.replace(place.log.with_name("worker.log"))
+    for file in (place.record, place.state, place.users, place.lock, place.last_port):
+        file.unlink(missing_ok=True)

@@ -62,7 +62,7 @@ def captions(document: Document) -> bool:
 def read(document: Document, candidate_speaker: str | None) -> tuple[Record, ...]:
     """The file's one interview, named by the file's stem."""
     turns = turns_of(document, document.text, candidate_speaker)
-    return (Record(name=document.stem, turns=turns, source=ID),)
+    return (Record(name=document.stem, name_is_file=True, turns=turns, source=ID),)
 
 
 def turns_of(document: Document, text: str, candidate_speaker: str | None) -> tuple[Turn, ...]:

@@ -78,6 +78,7 @@ def _record(
         raise document.fault(f"no turn of the candidate: role user says nothing; heard: {roles}")
     return Record(
         name=name,
+        name_is_file=name == document.stem,
         turns=turns,
         source=source,
         started_at=None if origin is None else datetime.fromtimestamp(origin, UTC),

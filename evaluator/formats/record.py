@@ -20,6 +20,7 @@ class Record:
     """One interview of a file: its turns as the source has them, not yet cut into utterances or marked by section."""
 
     name: str  # unique in its file: a CSV row's id, a session's room and job, else the file's stem
+    name_is_file: bool = False  # the file's stem, which may be a person's name: never part of an id
     turns: tuple[Turn, ...]  # T1..Tn
     source: str  # the format's id, such as "labelled-csv"
     started_at: datetime | None = None  # with its zone; null where the source does not say

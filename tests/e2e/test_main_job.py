@@ -34,11 +34,10 @@ def _words_of_candidates(source: Path) -> dict[str, str]:
     for name, text in rows.items():
         said, candidate = [], False
         for line in text.split("\n"):
-            if line.startswith(("User:", "AI:", "Assistant:")):
-                candidate = line.startswith("User:")
-                line = line.partition(":")[2]
+            labelled = line.startswith(("User:", "AI:", "Assistant:"))
+            candidate = line.startswith("User:") if labelled else candidate
             if candidate:
-                said.append(line)
+                said.append(line.partition(":")[2] if labelled else line)
         result[name] = " ".join(" ".join(said).split())
     return result
 

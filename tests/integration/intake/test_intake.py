@@ -14,6 +14,7 @@ from evaluator.storage.interviews import known_interviews, rejection_count, reje
 from evaluator.storage.locks import try_lock
 from evaluator.storage.reading import interviews
 from evaluator.transcript import Transcript
+from evaluator.values import sha256
 from rubrics.model import Rubric
 from tests.factories import a_rubric, a_transcript
 from tests.fakes import MemoryStore
@@ -187,8 +188,6 @@ BAD_TRANSCRIPTS = {
 @pytest.mark.parametrize(("data", "says"), BAD_TRANSCRIPTS.values(), ids=BAD_TRANSCRIPTS)
 def test_bad_transcript_refuses_its_manifest(database, store, data, says):
     """What cannot be scored is told at the door."""
-    from evaluator.values import sha256
-
     digest = sha256(data)
     manifest = a_manifest("bad", transcript=None).model_copy(
         update={"transcript": TranscriptRef(key=f"interviews/bad/transcript-{digest[:16]}.json", sha256=digest)}
@@ -257,18 +256,22 @@ class FailsAt(MemoryStore):
         self.left -= 1
 
     def get(self, key, *, bytes_max=64 * 1024 * 1024):
+        """Counted."""
         self._count()
         return super().get(key, bytes_max=bytes_max)
 
     def create(self, key, data, *, media_type="application/json"):
+        """Counted."""
         self._count()
         super().create(key, data, media_type=media_type)
 
     def names(self, prefix, *, after="", limit=1_000):
+        """Counted."""
         self._count()
         return super().names(prefix, after=after, limit=limit)
 
     def delete(self, key):
+        """Counted."""
         self._count()
         super().delete(key)
 

@@ -147,7 +147,9 @@ def test_upgrade_that_fails_leaves_nothing_behind(empty):
 
 def test_empty_database_is_refused_with_the_command(empty):
     """A command that needs tables says how to get them."""
-    with pytest.raises(DatabaseUnavailable, match="is at migration none, this version needs .*run: debrief db upgrade"):
+    with pytest.raises(
+        DatabaseUnavailable, match=r"is at migration none, this version needs .*run: debrief db upgrade"
+    ):
         history.require_head(empty)
 
 
@@ -166,7 +168,7 @@ def test_newer_database_is_refused(database, command):
     with database.begin() as db:
         db.execute(text("UPDATE alembic_version SET version_num = '9999'"))
 
-    with pytest.raises(DatabaseUnavailable, match="'9999', which this version does not know.*or a newer one"):
+    with pytest.raises(DatabaseUnavailable, match=r"'9999', which this version does not know.*or a newer one"):
         command(database)
 
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from evaluator.errors import Conflict, LeaseLost, NotFound
-from evaluator.storage.evaluations import finalize, renew
+from evaluator.storage.evaluations import expire_leases, finalize, renew
 from evaluator.storage.interviews import (
     known_interviews,
     load_rubric,
@@ -18,8 +18,10 @@ from evaluator.storage.interviews import (
     released_rubrics,
     take_in,
 )
+from evaluator.storage.runs import Selection, start_run
 from tests.factories import a_criterion, a_rubric, a_transcript
 from tests.integration.storage.builders import (
+    JUDGE,
     a_claim,
     a_manifest,
     a_scorecard,
@@ -63,7 +65,10 @@ def test_released_rubric_cannot_be_changed(database):
     with database.begin() as db:
         release_rubric(db, a_rubric())
 
-    with pytest.raises(Conflict, match="backend@1 was released with another text.*new version"), database.begin() as db:
+    with (
+        pytest.raises(Conflict, match=r"backend@1 was released with another text.*new version"),
+        database.begin() as db,
+    ):
         release_rubric(db, changed)
     with database.begin() as db:
         assert a_rubric() == load_rubric(db, "backend", "1")
@@ -159,9 +164,6 @@ def test_run_that_starts_during_a_withdrawal_does_not_score(database):
         with database.begin() as db:
             outcome.append(take_in(db, WITHDRAWN))
 
-    from evaluator.storage.runs import Selection, start_run
-    from tests.integration.storage.builders import JUDGE
-
     with database.begin() as db:
         start_run(db, name="run-1", selection=Selection(), judge=JUDGE)
         other = threading.Thread(target=withdraw)
@@ -174,8 +176,6 @@ def test_run_that_starts_during_a_withdrawal_does_not_score(database):
 
 def test_row_of_a_withdrawn_interview_does_not_come_back(database):
     """A worker that died with it does not bring the row back into work."""
-    from evaluator.storage.evaluations import expire_leases
-
     prepared(database)
     a_claim(database)
     overslept(database)

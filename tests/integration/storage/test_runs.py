@@ -1,5 +1,6 @@
 """Runs: what they select, that their numbers always add up, and when they end."""
 
+import contextlib
 import random
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from evaluator.errors import AnswerInvalid, Conflict, NotFound, StoreUnavailable
+from evaluator.errors import AnswerInvalid, Conflict, LeaseLost, NotFound, StoreUnavailable
 from evaluator.evaluation import COUNTS, Quarantine, RunCounts, after_failure
 from evaluator.judging import Sampling
 from evaluator.storage.evaluations import expire_leases, fail, finalize, note_section, release
@@ -442,12 +443,15 @@ def test_numbers_add_up_whatever_happens(database, seed):
                     assert closed.setdefault(status.name, status.counts) == status.counts
 
 
+THINGS = (
+    *("claim", "claim", "claim", "done", "done", "fail", "release", "section", "die", "due"),
+    *("run", "close", "stop", "withdraw", "grant"),
+)
+
+
 def _one_thing(database, chance, held, sizes, step) -> None:
     """One random thing that may happen to a fleet."""
-    kind = chance.choice(
-        ["claim", "claim", "claim", "done", "done", "fail", "release", "section", "die", "due", "run", "close", "stop"]
-        + ["withdraw", "grant"]
-    )
+    kind = chance.choice(THINGS)
     claim = held.pop(chance.randrange(len(held))) if held and kind in {"done", "fail", "release", "section"} else None
     with database.begin() as db:
         if kind in {"withdraw", "grant"}:
@@ -473,20 +477,15 @@ def _one_thing(database, chance, held, sizes, step) -> None:
 
 
 def _write(database, chance, claim, kind) -> None:
-    from evaluator.errors import LeaseLost
-
-    try:
-        with database.begin() as db:
-            if kind == "done":
-                finalize(db, claim, a_scorecard(claim, levels=chance.choice([None, 3])), {})
-            elif kind == "fail":
-                fail(db, claim, after_failure(claim.attempts, AnswerInvalid("design", "cut_answer")))
-            elif kind == "release":
-                release(db, claim, reason="drained")
-            else:
-                note_section(db, claim, section_id="design", reused=chance.random() < 0.5)
-    except LeaseLost:
-        pass
+    with contextlib.suppress(LeaseLost), database.begin() as db:
+        if kind == "done":
+            finalize(db, claim, a_scorecard(claim, levels=chance.choice([None, 3])), {})
+        elif kind == "fail":
+            fail(db, claim, after_failure(claim.attempts, AnswerInvalid("design", "cut_answer")))
+        elif kind == "release":
+            release(db, claim, reason="drained")
+        else:
+            note_section(db, claim, section_id="design", reused=chance.random() < 0.5)
 
 
 def test_run_counts_are_those_of_the_run_asked_for(database):

@@ -12,6 +12,7 @@ from tests.stub_engine import StubEngine
 from workers import scoring
 from workers.node import DRAIN_VARIABLE, Node
 
+
 @pytest.fixture
 def broker_url(valkey: str) -> str:
     """The session's Valkey, emptied of what tests before have left."""

@@ -5,7 +5,7 @@ from evaluator.storage.runs import Selection, start_run
 from evaluator.transcript import Transcript
 from evaluator.wiring import Services
 from tests.factories import a_transcript
-from tests.integration.storage.builders import a_manifest, stock
+from tests.integration.storage.builders import a_manifest, rows, stock
 
 
 def the_transcript(number: int) -> Transcript:
@@ -36,16 +36,12 @@ def start(services: Services, name: str = "run-1", **selection: object) -> None:
 
 def states(services: Services) -> dict[str, int]:
     """How many evaluations are in each state."""
-    from tests.integration.storage.builders import rows
-
     found = rows(services.database, "SELECT state, count(*) AS n FROM evaluation GROUP BY 1")
     return {row["state"]: row["n"] for row in found}
 
 
 def bodies(services: Services) -> dict[str, str]:
     """The digest of each interview's scorecard, which must be its body's own."""
-    from tests.integration.storage.builders import rows
-
     found = rows(services.database, "SELECT interview_id, body, body_sha256 FROM scorecard")
     for row in found:
         assert Scorecard.model_validate(row["body"]).digest == row["body_sha256"]

@@ -1,5 +1,6 @@
 """A real Celery worker process against real PostgreSQL, Valkey, a folder store, and a stub engine over HTTP."""
 
+import json
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from celery.canvas import Signature
 from redis import Redis
 
 from evaluator.adapters.celery_queue import HINT_SCHEMA, KEY_PREFIX, QUEUE, TASK, celery_app
@@ -16,7 +18,6 @@ from evaluator.storage.evaluations import alive
 from evaluator.wiring import Services
 from tests.integration.storage.builders import row_of, rows, story
 from tests.integration.workers.fleet import bodies, hand_in, start, states
-from tests.stub_engine import StubEngine
 from workers.reconcile import tick
 
 ROOT = Path(__file__).parents[3]
@@ -77,7 +78,7 @@ def tick_until(services: Services, condition: Callable[[], bool], timeout_s: flo
     wait_until(ticked, timeout_s)
 
 
-def test_interviews_are_scored_through_hints(services, stub, workers):
+def test_interviews_are_scored_through_hints(services, stub, workers, broker_url):
     """Hints of a real reconciler reach a real worker; each interview gets one scorecard from one call per section."""
     hand_in(services, 6)
     start(services)
@@ -89,6 +90,8 @@ def test_interviews_are_scored_through_hints(services, stub, workers):
     assert 6 == len(bodies(services))
     assert warm_ups in (4, 8)  # four grammars for each child that had work
     assert worker.poll() is None
+    with Redis.from_url(broker_url) as client:
+        wait_until(lambda: client.hlen(f"{KEY_PREFIX}unacked") == 0, 10)
 
 
 def test_worker_that_is_told_to_stop_says_goodbye(services, workers):
@@ -137,8 +140,35 @@ FORGED = {
     "too many arguments": {"name": TASK, "args": [1, 2, 3]},
     "unknown task": {"name": "os.system", "args": ["true"]},
     "a task of Celery's own": {"name": "celery.backend_cleanup"},
+    "a deadly time limit": {"name": TASK, "kwargs": {"schema": 1}, "time_limit": 0.01, "soft_time_limit": 0.001},
+    "not before next year": {"name": TASK, "kwargs": {"schema": 1}, "countdown": 1e7},
+    "callbacks": {"name": TASK, "kwargs": {"schema": 1}, "link": Signature("debrief.score", kwargs={"schema": 1})},
 }
-GARBAGE = (b"\x00\xff\xfe", b"", b"{", b"[]", b"null", b'"text"', b'{"body": 1}', b'{"body": "x", "headers": {}}')
+NEAR = {"body": "W10=", "headers": {"task": TASK, "id": "1"}, "content-type": "application/json"}
+TAG = {"delivery_tag": "t", "body_encoding": "base64", "delivery_info": {"exchange": "", "routing_key": QUEUE}}
+NEARLY_MESSAGES = (
+    {"body": 1},
+    {"body": "x", "headers": {}},
+    {**NEAR, "properties": []},
+    {**NEAR, "properties": {}},
+    {**NEAR, "properties": {**TAG, "delivery_tag": {"a": 1}}},
+    {**NEAR, "properties": {**TAG, "body_encoding": "rot13"}},
+    {**NEAR, "properties": {**TAG, "body_encoding": ["x"]}},
+    {**NEAR, "properties": {**TAG, "delivery_info": "here"}},
+    {**NEAR, "properties": TAG, "body": 5},
+    {**NEAR, "properties": TAG, "body": "%%%"},
+    {**NEAR, "properties": TAG, "body": "W10="},
+    {**NEAR, "properties": TAG, "content-type": "application/x-python-serialize"},
+    {**NEAR, "properties": TAG, "content-type": 5},
+    {**NEAR, "properties": TAG, "content-encoding": "nonsense"},
+    {**NEAR, "properties": TAG, "headers": {"task": ["x"], "id": {"y": 1}}},
+    {**NEAR, "properties": TAG, "headers": {"task": TASK, "id": 5, "eta": "never", "expires": "x", "timelimit": 1}},
+    {**NEAR, "properties": TAG, "headers": {"task": TASK, "id": "2", "compression": "zip"}},
+)
+GARBAGE = (
+    *(b"\x00\xff\xfe", b"", b"{", b"[]", b"null", b'"text"', b"[" * 100_000, b'{"__type__": "x", "__value__": 1}'),
+    *(json.dumps(nearly).encode() for nearly in NEARLY_MESSAGES),
+)
 
 
 def test_forged_hints_do_no_harm(services, workers, broker_url):
@@ -148,7 +178,7 @@ def test_forged_hints_do_no_harm(services, workers, broker_url):
     worker = workers(services)
     forger = celery_app(broker_url)
     for forged in FORGED.values():
-        forger.send_task(forged["name"], args=forged.get("args"), kwargs=forged.get("kwargs"), queue=QUEUE)
+        forger.send_task(**forged, queue=QUEUE)
     forger.close()
 
     tick_until(services, lambda: states(services) == {"done": 2})
@@ -159,12 +189,13 @@ def test_forged_hints_do_no_harm(services, workers, broker_url):
 
 
 def test_garbage_in_the_queue_loses_nothing(services, workers, broker_url):
-    """Bytes that are no message at all."""
+    """Bytes that are no message are dropped, what is nearly one is a hint like any other, and the worker lives."""
     hand_in(services, 2)
     worker = workers(services)
     with Redis.from_url(broker_url) as client:
         for garbage in GARBAGE:
             client.lpush(f"{KEY_PREFIX}{QUEUE}", garbage)
+    wait_until(lambda: services.hints.length() == 0, 10, worker)
     start(services)
 
     tick_until(services, lambda: states(services) == {"done": 2})

@@ -170,9 +170,7 @@ def test_two_reconcilers_do_no_harm(services, others):
     for n in range(12):
         hand_over(services, f"new-{n}")
     other = others()
-    threads = [
-        threading.Thread(target=lambda s=s: [tick(s) for _ in range(3)]) for s in (services, other)
-    ]
+    threads = [threading.Thread(target=lambda s=s: [tick(s) for _ in range(3)]) for s in (services, other)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -8,7 +8,7 @@ import pytest
 
 from evaluator.storage.evaluations import expire_leases
 from evaluator.storage.interviews import take_in
-from tests.integration.storage.builders import a_claim, a_manifest, change, due_again, row_of, rows, story
+from tests.integration.storage.builders import a_claim, a_manifest, change, due_again, overslept, row_of, rows, story
 from tests.integration.workers.fleet import bodies, hand_in, start, states, the_transcript
 from tests.stub_engine import Abilities, StubEngine
 from workers.node import drain_file
@@ -127,19 +127,16 @@ def test_row_claimed_just_before_the_drain_is_handed_back(services, node):
     assert 1 == services.hints.length()
 
 
-def test_answers_in_hand_are_kept_in_a_drain(services, nodes, settings_of):
+def test_answers_in_hand_are_kept_in_a_drain(services, stub, node):
     """Sections that were asked for are finished, which here ends the row; the next one is not begun."""
-    with StubEngine(seed=1, delay_s=0.4) as slow:
-        node = nodes(settings_of(slow))
-        work_through(node)
-        slow.calls.clear()
-        hand_in(services, 2)
-        start(services)
-        work = threading.Thread(target=work_through, args=(node,))
-        work.start()
-        _until(lambda: judged(slow) == 3)
-        drain_file().touch()
-        work.join(timeout=20)
+    hand_in(services, 2)
+    start(services)
+    stub.delay_s = 0.4
+    work = threading.Thread(target=work_through, args=(node,))
+    work.start()
+    _until(lambda: judged(stub) == 3)
+    drain_file().touch()
+    work.join(timeout=20)
 
     assert {"done": 1, "pending": 1} == states(services)
     assert [] == story(services.database, "iv-2")
@@ -232,38 +229,41 @@ def test_missing_transcript_is_told(services, stub, node):
     assert 0 == judged(stub)
 
 
-def test_consent_withdrawn_in_mid_row_stops_it(services, nodes, settings_of):
+def test_consent_withdrawn_in_mid_row_stops_it(services, stub, nodes, settings_of):
     """The worker that has the row writes nothing more, and no scorecard appears."""
-    with StubEngine(seed=1, delay_s=0.8) as slow:
-        node = nodes(settings_of(slow, heartbeat_s=0.1))
-        hand_in(services, 1)
-        start(services)
-        work = threading.Thread(target=work_through, args=(node,))
-        work.start()
-        _until(lambda: states(services) == {"running": 1})
-        with services.database.begin() as db:
-            take_in(db, a_manifest("iv-1", transcript=the_transcript(1), consent="withdrawn"))
-        work.join(timeout=20)
+    node = nodes(settings_of(stub, heartbeat_s=0.1))
+    work_through(node)
+    hand_in(services, 1)
+    start(services)
+    stub.delay_s = 1.0
+    work = threading.Thread(target=work_through, args=(node,))
+    work.start()
+    _until(lambda: states(services) == {"running": 1})
+    with services.database.begin() as db:
+        take_in(db, a_manifest("iv-1", transcript=the_transcript(1), consent="withdrawn"))
+    work.join(timeout=20)
 
     assert ({"blocked": 1}, {}) == (states(services), bodies(services))
     assert [] == services.store.names("checkpoints/")
 
 
-def test_zombie_writes_nothing(services, nodes, settings_of):
+def test_zombie_writes_nothing(services, stub, nodes, settings_of):
     """A worker whose row another one has taken over leaves no scorecard of its own; the other's stands."""
-    with StubEngine(seed=1, delay_s=0.5) as slow:
-        zombie = nodes(settings_of(slow, heartbeat_s=60.0, lease_s=120.0, node="zombie"))
-        hand_in(services, 1)
-        start(services)
-        work = threading.Thread(target=work_through, args=(zombie,))
-        work.start()
-        _until(lambda: states(services) == {"running": 1})
-        change(services.database, "UPDATE evaluation SET leased_until = clock_timestamp() - interval '1 second'")
-        with services.database.begin() as db:
-            expire_leases(db)
-        successor = nodes(settings_of(slow, node="successor"))
-        work_through(successor)
-        work.join(timeout=20)
+    zombie = nodes(settings_of(stub, heartbeat_s=60.0, lease_s=120.0, node="zombie"))
+    successor = nodes(settings_of(stub, node="successor"))
+    work_through(zombie)
+    work_through(successor)
+    hand_in(services, 1)
+    start(services)
+    stub.delay_s = 0.8
+    work = threading.Thread(target=work_through, args=(zombie,))
+    work.start()
+    _until(lambda: states(services) == {"running": 1})
+    overslept(services.database)
+    with services.database.begin() as db:
+        expire_leases(db)
+    work_through(successor)
+    work.join(timeout=20)
 
     assert {"done": 1} == states(services)
     (execution,) = rows(services.database, "SELECT execution ->> 'worker' AS worker FROM scorecard")
