@@ -11,11 +11,12 @@ export EXTRA
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap demo test lint check clean
+.PHONY: help bootstrap demo test chaos lint check clean
 
 help:
 	@echo "make demo    set up, score simulated interviews, serve the pages until Ctrl-C (ONCE=1: exit after the table)"
 	@echo "make test    set up, and run all tests"
+	@echo "make chaos   set up, and break a fleet on purpose (INTERVIEWS=60 KILLS=12 SEED=1); one line of JSON judges it"
 	@echo "make check   set up, and run format, lint, types, layers and unit tests"
 	@echo "make clean   remove .venv and caches; the data in .debrief stays"
 
@@ -28,6 +29,9 @@ demo: bootstrap
 
 test: bootstrap
 	@exec $(BIN)/python -m pytest $(TESTS)
+
+chaos: bootstrap
+	@exec $(BIN)/python -m tests.chaos $(if $(INTERVIEWS),--interviews $(INTERVIEWS)) $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED))
 
 lint: bootstrap
 	$(BIN)/ruff format --check .

@@ -12,7 +12,8 @@ DebriefError                      exit code 1 unless a subclass says otherwise
 │   ├── BrokerUnavailable
 │   ├── StoreUnavailable
 │   ├── StoreForbidden                the store answers 403: a permission is missing
-│   ├── EngineUnavailable             refused, timed out, 5xx, wrong key, rate limit
+│   ├── EngineUnavailable             refused, timed out, 5xx, wrong key
+│   │   └── EngineBusy                    too many requests, not paid: never an interview's fault
 │   └── EmbeddedFailed                a service of the embedded default did not start
 ├── ContentError                      this interview cannot be judged as it stands; retries are counted
 │   ├── EngineRejected                the engine refuses this request (400, 413, 422)
@@ -111,6 +112,12 @@ class EngineUnavailable(Unavailable):
     """Raised when the judge's engine is unreachable, times out, answers 5xx or serves another model."""
 
     code = "engine"
+
+
+class EngineBusy(EngineUnavailable):
+    """Raised when the engine asks for patience (429, 402, 408, 409, 425): no interview is to blame for it."""
+
+    code = "engine_busy"
 
 
 class EmbeddedFailed(Unavailable):

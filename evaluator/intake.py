@@ -5,10 +5,29 @@ copy of the manifest beside the transcript, write the row, remove the inbox obje
 changes nothing.
 """
 
-from collections.abc import Callable
+import logging
+import time
+import traceback
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
+from itertools import groupby
 
-from evaluator.errors import ContentError, ManifestFault, ObjectExists, TranscriptFault, UsageFault
+from sqlalchemy import Connection
+
+from evaluator.errors import (
+    ContentError,
+    DatabaseUnavailable,
+    DebriefError,
+    ManifestFault,
+    ObjectExists,
+    RubricFault,
+    StoreForbidden,
+    StoreUnavailable,
+    TranscriptFault,
+    Unavailable,
+    UsageFault,
+)
 from evaluator.layout import (
     INBOX,
     INBOX_REJECTED,
@@ -17,37 +36,88 @@ from evaluator.layout import (
     manifest_key,
     rejected_manifest_key,
 )
-from evaluator.manifest import MANIFEST_BYTES_MAX, Manifest, parse_manifest
+from evaluator.manifest import CONSENT_DENIED, MANIFEST_BYTES_MAX, Manifest, parse_manifest, settled
 from evaluator.ports import ObjectStore, walk
 from evaluator.storage.database import Database
-from evaluator.storage.interviews import CONSENT_DENIED, known_interviews, reject, release_rubric, take_in
-from evaluator.storage.locks import lock, try_lock
+from evaluator.storage.interviews import deny, reject, release_rubric, take_in
+from evaluator.storage.locks import lock, still_held, try_lock
 from evaluator.transcript import TRANSCRIPT_BYTES_MAX, parse_transcript
 from evaluator.values import Frozen, sha256
 from rubrics.model import Rubric
 
-INTAKE_MAX = 200  # inbox objects that one step handles
+INTAKE_MAX = 200  # inbox objects that one pass handles
+INTAKE_S_MAX = 60.0  # what one pass may take, and the object that it is at
+OUTAGES_MAX = 3  # objects in a row for which the store is not to be had: then it is the store, not the object
+FAULTS_TOLD_MAX = 5  # of objects that stay where they are, per pass
 KEPT_BYTES_MAX = 64 * 1024 * 1024  # a refused object that is larger is not kept
+
+log = logging.getLogger(__name__)
 
 FindRubric = Callable[[str], Rubric]  # "id@version" -> rubric; UsageFault when there is none
 
 
 class IntakeReport(Frozen):
-    """What one pass over the inbox did."""
+    """What one pass over the inbox, or over the store, did."""
 
     new: int = 0
     updated: int = 0
     unchanged: int = 0
     rejected: int = 0
+    waiting: int = 0  # could not be dealt with now and stay where they are, for a fault that is not theirs
+    faults: tuple[str, ...] = ()  # why, the first FAULTS_TOLD_MAX of them
 
     @property
     def seen(self) -> int:
-        """Objects handled."""
+        """Objects dealt with."""
         return self.new + self.updated + self.unchanged + self.rejected
 
     def plus(self, outcome: str) -> "IntakeReport":
         """The report with one more of this outcome."""
         return self.model_copy(update={outcome: getattr(self, outcome) + 1})
+
+    def kept_waiting(self, what: str, why: str) -> "IntakeReport":
+        """The report with one more that has to wait."""
+        faults = (*self.faults, f"{what}: {why}")[:FAULTS_TOLD_MAX]
+        return self.model_copy(update={"waiting": self.waiting + 1, "faults": faults})
+
+
+class _Pass:
+    """One pass under the intake lock: what it did so far, and whether the store can be had at all."""
+
+    def __init__(self, turn: Connection) -> None:
+        self.report = IntakeReport()
+        self._turn = turn  # its transaction holds the lock
+        self._outages = 0  # in a row
+
+    def handle(self, what: str, step: Callable[[], tuple[str, ...]]) -> None:
+        """Does the step, whose outcomes are counted; a fault of its own keeps no other one from its turn."""
+        still_held(self._turn)
+        try:
+            outcomes = step()
+        except DatabaseUnavailable:
+            raise
+        except DebriefError as error:
+            self._outages = self._outages + 1 if isinstance(error, StoreUnavailable) else 0
+            if self._outages == OUTAGES_MAX:
+                raise
+            self._keep_waiting(what, str(error))
+        except Exception as error:  # noqa: BLE001  what nobody foresaw in one of them must not stop the others, now and for ever
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            # Its own text might quote what somebody said.
+            self._keep_waiting(what, f"{type(error).__name__} at {place.filename}:{place.lineno}")
+        else:
+            self._outages = 0
+            for outcome in outcomes:
+                self.report = self.report.plus(outcome)
+
+    def remove(self, store: ObjectStore, key: str) -> None:
+        """Removes an inbox object that was dealt with, unless the lock is gone: it might be the next one by then."""
+        still_held(self._turn)
+        store.delete(key)
+
+    def _keep_waiting(self, what: str, why: str) -> None:
+        log.warning("%s stays where it is: %s", what, why)
+        self.report = self.report.kept_waiting(what, why)
 
 
 def intake(
@@ -55,52 +125,89 @@ def intake(
 ) -> IntakeReport:
     """Takes in what waits in the inbox, at most `limit` objects; uses two connections at once.
 
+    What cannot be read, or needs a rubric whose file or folder is faulty, stays in the inbox and is reported.
+    Unavailable: the database, or the store as a whole.
+
     One process at a time: another one that had read an object before it was replaced could undo the replacement, or
     remove it unread. While one is at it, the next waits its turn, or with `wait=False` does nothing.
     """
-    report = IntakeReport()
     with database.begin() as turn:
         if wait:
             lock(turn, "intake")
         elif not try_lock(turn, "intake"):
-            return report
-        for key in store.names(INBOX, limit=limit):
-            outcome = _take_in_object(database, store, find_rubric, key)
-            report = report.plus(outcome) if outcome else report
-    return report
+            return IntakeReport()
+        current = _Pass(turn)
+        until = time.monotonic() + INTAKE_S_MAX
+        for key in _waiting(store, current, limit):
+            if time.monotonic() > until:
+                break
+            current.handle(key, partial(_take_in_object, database, store, find_rubric, key, current))
+        return current.report
 
 
-def _take_in_object(database: Database, store: ObjectStore, find_rubric: FindRubric, key: str) -> str | None:
-    """One inbox object; None when it has gone."""
+def _waiting(store: ObjectStore, current: _Pass, limit: int) -> Iterator[str]:
+    """Keys of the inbox until `limit` of them were dealt with: those that have to wait are passed over."""
+    after = ""
+    while (wanted := limit - current.report.seen) > 0:
+        keys = store.names(INBOX, after=after, limit=wanted)
+        yield from keys
+        if len(keys) < wanted:
+            return
+        after = keys[-1]
+
+
+def _take_in_object(
+    database: Database, store: ObjectStore, find_rubric: FindRubric, key: str, current: _Pass
+) -> tuple[str, ...]:
+    """One inbox object's outcome; none when it has gone."""
     try:
         data = store.get(key, bytes_max=KEPT_BYTES_MAX)
     except ContentError as error:
         with database.begin() as db:
             reject(db, key=key, kept_as=f"(removed) {key}", reason=f"{error}: too large to be kept")
-        store.delete(key)
-        return "rejected"
+        current.remove(store, key)
+        return ("rejected",)
     if data is None:
-        return None
+        return ()
     try:
-        manifest = _trusted(store, key, data)
-        _release(database, find_rubric, manifest)
+        manifest = _named_rightly(key, data)
+        if manifest.consent.status in CONSENT_DENIED:
+            _archive(store, manifest, data)  # first, so that a rescan knows of it even where the rest is no good
+        _prove(database, store, find_rubric, manifest)
+    except RubricFault:
+        raise  # ours to mend: the manifest is as good as it was
     except UsageFault as fault:
         _refuse(database, store, key, data, str(fault))
-        return "rejected"
-    _create(store, archived_manifest_key(manifest.interview_id, datetime.now(UTC), sha256(data)), data)
+        current.remove(store, key)
+        return ("rejected",)
+    _archive(store, manifest, data)
     with database.begin() as db:
         outcome = take_in(db, manifest)
-    store.delete(key)
-    return outcome
+    current.remove(store, key)
+    return (outcome,)
 
 
-def _trusted(store: ObjectStore, key: str, data: bytes) -> Manifest:
-    """The manifest once all it claims of the store is proven; UsageFault otherwise."""
+def _named_rightly(key: str, data: bytes) -> Manifest:
+    """The manifest, when it lies under its own interview's name; ManifestFault otherwise."""
     manifest = parse_manifest(data)
     if key != manifest_key(manifest.interview_id):
         raise ManifestFault(f"{key} is the manifest of another interview, {manifest.interview_id}")
-    prove_objects(store, manifest)
     return manifest
+
+
+def _prove(database: Database, store: ObjectStore, find_rubric: FindRubric, manifest: Manifest) -> None:
+    """All that the manifest claims is proven, and its rubric is known; UsageFault otherwise.
+
+    A denial of consent counts even then: whatever is wrong with the rest, nothing may be scored any more.
+    """
+    try:
+        prove_objects(store, manifest)
+        _release(database, find_rubric, manifest)
+    except (UsageFault, Unavailable):
+        if manifest.consent.status in CONSENT_DENIED:
+            with database.begin() as db:
+                deny(db, manifest)
+        raise
 
 
 def _release(database: Database, find_rubric: FindRubric, manifest: Manifest) -> None:
@@ -143,7 +250,14 @@ def _refuse(database: Database, store: ObjectStore, key: str, data: bytes, reaso
     _create(store, kept_as, data)
     with database.begin() as db:
         reject(db, key=key, kept_as=kept_as, reason=reason)
-    store.delete(key)
+
+
+def _archive(store: ObjectStore, manifest: Manifest, data: bytes) -> None:
+    """Keeps the manifest beside the transcript, once for as long as no other one follows it."""
+    digest = sha256(data)
+    newest = max(walk(store, f"{INTERVIEWS}{manifest.interview_id}/manifest-"), default="")
+    if not newest.endswith(f"-{digest[:16]}.json"):
+        _create(store, archived_manifest_key(manifest.interview_id, datetime.now(UTC), digest), data)
 
 
 def _create(store: ObjectStore, key: str, data: bytes) -> None:
@@ -155,36 +269,61 @@ def _create(store: ObjectStore, key: str, data: bytes) -> None:
 
 
 def rescan(database: Database, store: ObjectStore, find_rubric: FindRubric) -> IntakeReport:
-    """Takes in every interview of the store that PostgreSQL does not know, as after a restore."""
-    report = IntakeReport()
+    """Takes in what the store knows and PostgreSQL does not, as after a restore.
+
+    Each interview becomes what its archived manifests say together: one that is not known is found again, and one
+    that is known gets what was taken in since, such as a withdrawal. Done again it changes nothing.
+    """
     with database.begin() as turn:
         lock(turn, "intake")
-        manifests: dict[str, str] = {}
-        for key in walk(store, INTERVIEWS):
-            interview_id, _, name = key.removeprefix(INTERVIEWS).partition("/")
-            if name.startswith("manifest-"):
-                manifests[interview_id] = key  # the last one in order of time
-        with database.begin() as db:
-            known = known_interviews(db)
-        for interview_id, key in manifests.items():
-            if interview_id not in known:
-                report = report.plus(_take_in_again(database, store, find_rubric, key))
-    return report
+        current = _Pass(turn)
+        for prefix, keys in groupby(_archived(store), key=lambda key: key.rpartition("/")[0]):
+            current.handle(prefix, partial(_take_in_again, database, store, find_rubric, tuple(keys)))
+        return current.report
 
 
-def _take_in_again(database: Database, store: ObjectStore, find_rubric: FindRubric, key: str) -> str:
-    try:
-        manifest = parse_manifest(store.get(key, bytes_max=MANIFEST_BYTES_MAX) or b"")
-        if not _is_own(key, manifest.interview_id):
-            raise ManifestFault(f"{key} is the manifest of another interview, {manifest.interview_id}")
-        prove_objects(store, manifest)
-        _release(database, find_rubric, manifest)
-    except (UsageFault, ContentError) as fault:
+def _archived(store: ObjectStore) -> Iterator[str]:
+    """Keys of all archived manifests; those of an interview follow each other in the order of time."""
+    for key in walk(store, INTERVIEWS):
+        _, _, name = key.removeprefix(INTERVIEWS).partition("/")
+        if name.startswith("manifest-") and "/" not in name:
+            yield key
+
+
+def _take_in_again(
+    database: Database, store: ObjectStore, find_rubric: FindRubric, keys: tuple[str, ...]
+) -> tuple[str, ...]:
+    """One interview's outcomes: a refusal for each copy that is no good, and what the others came to."""
+    manifests: list[Manifest] = []
+    refused: list[tuple[str, str]] = []
+    for key in keys:
+        try:
+            manifests.append(_archived_manifest(store, key))
+        except (UsageFault, ContentError) as fault:
+            refused.append((key, str(fault)))
+    outcomes: tuple[str, ...] = ()
+    if manifests:
+        manifest = settled(manifests)
+        try:
+            _prove(database, store, find_rubric, manifest)
+        except RubricFault:
+            raise
+        except UsageFault as fault:
+            refused.append((keys[-1], str(fault)))
+        else:
+            with database.begin() as db:
+                outcomes = (take_in(db, manifest),)
+    for key, reason in refused:
         with database.begin() as db:
-            reject(db, key=key, kept_as=key, reason=str(fault))
-        return "rejected"
-    with database.begin() as db:
-        return take_in(db, manifest)
+            reject(db, key=key, kept_as=key, reason=reason)
+    return (*("rejected" for _ in refused), *outcomes)
+
+
+def _archived_manifest(store: ObjectStore, key: str) -> Manifest:
+    manifest = parse_manifest(store.get(key, bytes_max=MANIFEST_BYTES_MAX) or b"")
+    if not _is_own(key, manifest.interview_id):
+        raise ManifestFault(f"{key} is the manifest of another interview, {manifest.interview_id}")
+    return manifest
 
 
 def retry_rejected(store: ObjectStore) -> int:
@@ -200,8 +339,11 @@ def retry_rejected(store: ObjectStore) -> int:
             if data is None or key != rejected_manifest_key(inbox_key, sha256(data)):
                 continue
             store.create(inbox_key, data)
+            store.delete(key)
         except (UsageFault, ContentError, ObjectExists):
             continue
-        store.delete(key)
+        except StoreForbidden as error:  # of one object; when it is the store, the next listing says so
+            log.warning("%s stays refused: %s", key, error)
+            continue
         back += 1
     return back

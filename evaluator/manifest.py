@@ -1,6 +1,8 @@
 """What a finished interview says of itself: the object in the inbox that hands it over."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from functools import reduce
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationError
@@ -40,6 +42,22 @@ class Consent(Frozen):
     at: PlausibleMoment | None = None
 
 
+CONSENT_DENIED = frozenset({"refused", "withdrawn"})
+
+
+def consent_after(known: Consent, new: Consent) -> Consent:
+    """What holds of two statements of which `new` was received later: the one made later, by their own dates.
+
+    A denial yields only to a grant that is dated later than the denial; where one of the two dates is missing the
+    denial stays, for nobody can tell. It takes the place of everything but such a grant.
+    """
+    older = known.at is not None and new.at is not None and new.at < known.at
+    if known.status in CONSENT_DENIED and new.status not in CONSENT_DENIED:
+        later = known.at is not None and new.at is not None and new.at > known.at
+        return new if new.status == "granted" and later else known
+    return known if older else new
+
+
 class TranscriptRef(Frozen):
     """The transcript's object and what its bytes must hash to."""
 
@@ -77,6 +95,14 @@ class Manifest(Frozen):
     def to_bytes(self) -> bytes:
         """The canonical JSON."""
         return canonical(self.model_dump(mode="json"))
+
+
+def settled(manifests: Sequence[Manifest]) -> Manifest:
+    """What an interview's manifests say together, given in the order in which they were received; at least one.
+
+    The last one counts, with what all of them say of consent.
+    """
+    return manifests[-1].model_copy(update={"consent": reduce(consent_after, (one.consent for one in manifests))})
 
 
 def parse_manifest(data: bytes) -> Manifest:

@@ -5,25 +5,29 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from evaluator.errors import (
     AnswerInvalid,
     CheckpointCorrupt,
     ContentError,
+    DatabaseUnavailable,
     DebriefError,
     DigestMismatch,
     Drained,
+    EngineRejected,
     EngineUnavailable,
     LeaseLost,
     ObjectExists,
     ObjectMissing,
+    StoreForbidden,
+    StoreUnavailable,
     TranscriptFault,
     Unavailable,
 )
 from evaluator.judging import SEED_LIMIT, Checkpoint, Completion, JudgeRequest, Sampling, TokenCounter, Work
-from evaluator.layout import checkpoint_key
-from evaluator.ports import JudgeEngine, ObjectStore
+from evaluator.layout import checkpoint_key, checkpoints_prefix
+from evaluator.ports import JudgeEngine, ObjectStore, walk
 from evaluator.prompts import judge_request, key_for, request_sha256, tokens_needed
 from evaluator.scorecard import Scorecard, conclude, without_a_call
 from evaluator.transcript import TRANSCRIPT_BYTES_MAX, Transcript, first_fault, parse_transcript
@@ -200,7 +204,10 @@ def fitting(work: Work, request: JudgeRequest, tools: Tools) -> Sampling | None:
 
 async def _judged(work: Work, section: Section, sent: JudgeRequest, tools: Tools) -> Completion:
     """An answer that counts, by the model that was asked, for a row that is still ours."""
-    completion = await tools.judge.complete(sent)
+    try:
+        completion = await tools.judge.complete(sent)
+    except (EngineUnavailable, EngineRejected) as error:
+        raise type(error)(f"section {section.id}: {error}") from error
     if completion.model != work.model:
         raise EngineUnavailable(f"the engine answered as {completion.model[:100]!r}, {work.model} was asked")
     if reason := invalid_reason(completion, section):
@@ -245,18 +252,50 @@ def _facts(section_id: str, completion: Completion) -> SectionFacts:
 
 def read_checkpoint(store: ObjectStore, key: str, request: JudgeRequest, section: Section) -> Completion | None:
     """The completion kept under the key; None when there is none. CheckpointCorrupt when it cannot be trusted."""
-    data = store.get(key, bytes_max=CHECKPOINT_BYTES_MAX)
+    try:
+        data = store.get(key, bytes_max=CHECKPOINT_BYTES_MAX)
+    except ContentError as error:  # too large to be one
+        raise CheckpointCorrupt(f"checkpoint {key} cannot be read: {error}") from None
     if data is None:
         return None
     try:
         checkpoint = Checkpoint.model_validate_json(data)
     except ValidationError as error:
-        raise CheckpointCorrupt(f"checkpoint {key} does not parse: {first_fault(error)}") from None
+        raise CheckpointCorrupt(f"checkpoint {key} {_unreadable(data, error)}") from None
     if checkpoint.request_sha256 != request_sha256(request):
         raise CheckpointCorrupt(f"checkpoint {key} answers another request")
     if reason := invalid_reason(checkpoint.completion, section):
         raise CheckpointCorrupt(f"checkpoint {key} holds an answer that does not count ({reason})")
     return checkpoint.completion
+
+
+class _Versioned(BaseModel):
+    """What a checkpoint of any schema says first."""
+
+    schema_version: int
+
+
+def _unreadable(data: bytes, fault: ValidationError) -> str:
+    """Why the bytes are no checkpoint of ours: those of a newer version are nobody's fault."""
+    ours = Checkpoint.model_fields["schema_version"].default
+    try:
+        theirs = _Versioned.model_validate_json(data).schema_version
+    except ValidationError:
+        theirs = ours
+    if theirs > ours:
+        return f"was written by a newer version (schema {theirs}, this one reads {ours}); upgrade this worker"
+    return f"does not parse: {first_fault(fault)}"
+
+
+def discard_checkpoints(store: ObjectStore, interview_id: str, evaluation_key: str) -> int:
+    """Removes all checkpoints of one evaluation, so that each section is judged again; how many.
+
+    Only while the caller holds the row: a worker in between would read what is about to go.
+    """
+    keys = list(walk(store, checkpoints_prefix(interview_id, evaluation_key)))
+    for key in keys:
+        store.delete(key)
+    return len(keys)
 
 
 def _keep(store: ObjectStore, key: str, checkpoint: Checkpoint, request: JudgeRequest, section: Section) -> Completion:
@@ -272,7 +311,9 @@ def _keep(store: ObjectStore, key: str, checkpoint: Checkpoint, request: JudgeRe
 
 
 # One section's outcome decides for the whole row: what forbids writing first, then what a retry cures, then the rest.
-_WORST_FIRST = (LeaseLost, Drained, Unavailable, ContentError, DebriefError)
+# The engine comes after other outages: only its failures may turn out to be this interview's fault.
+_OUTAGES = (StoreUnavailable, StoreForbidden, DatabaseUnavailable)
+_WORST_FIRST = (LeaseLost, Drained, _OUTAGES, Unavailable, ContentError, DebriefError)
 
 
 def _all_or_worst(outcomes: Sequence[Outcome | BaseException]) -> Sequence[Outcome]:

@@ -46,8 +46,18 @@ class Settings(BaseSettings):
     lease_s: Seconds = 30.0
     heartbeat_s: Seconds = 10.0
     tick_s: Seconds = 5.0
+    infrastructure_delay_s: Seconds = Field(default=30.0, description="back-off of a row that met an outage")
+    content_delay_s: Seconds = Field(
+        default=60.0, description="back-off after a row's first content error; doubled with each"
+    )
     soft_shutdown_s: Annotated[float, Field(ge=0, le=3_600)] = Field(
         default=30.0, description="what a worker that is told to stop leaves running tasks to finish"
+    )
+    spot: bool = Field(default=False, description="watch EC2's metadata service for the end of this machine")
+    imds_url: str | None = Field(
+        default=None,
+        pattern=r"^http://[A-Za-z0-9.:\[\]-]+/?$",
+        description="another address of that service than the link-local one",
     )
     node: str = Field(
         default="", max_length=64, description="this machine's name in the accounts; its host name if empty"

@@ -52,7 +52,14 @@ class Services:
         return rubric_library(self.settings)
 
     def find_rubric(self, ref: str) -> Rubric:
-        """The rubric `id@version` of a file, else one that was released before; UsageFault."""
+        """The rubric `id@version` of a file, else one that was released before; UsageFault.
+
+        The files are read again when they do not answer: one may have come, or been mended, since this process began.
+        """
+        try:
+            return self.rubrics.find(ref)
+        except (RubricError, UnknownRubric):
+            self.__dict__.pop("rubrics", None)
         try:
             return self.rubrics.find(ref)
         except RubricError as error:

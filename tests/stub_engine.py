@@ -162,10 +162,9 @@ class StubEngine:
     async def _chat(self, body: bytes, writer: asyncio.StreamWriter) -> bool:
         """Answers one completion; whether the connection goes on."""
         asked = json.loads(body)
-        fault: Fault = "ok"
         if "response_format" in asked:
             self.calls["judged"] += 1
-            fault = self._next_fault()
+        fault = self.fault_for(asked)
         self.running += 1
         self.running_max = max(self.running_max, self.running)
         try:
@@ -174,6 +173,10 @@ class StubEngine:
             return await self._answer(asked, body, fault, writer)
         finally:
             self.running -= 1
+
+    def fault_for(self, asked: dict) -> Fault:
+        """What goes wrong with this completion; a subclass may choose by what is asked."""
+        return self._next_fault() if "response_format" in asked else "ok"
 
     def _next_fault(self) -> Fault:
         if not self.faults and self.repeat_faults:

@@ -3,21 +3,24 @@
 import atexit
 import logging
 import os
+import shutil
 import signal
 import threading
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from celery.signals import worker_init, worker_ready
 
 from evaluator import __version__
-from evaluator.adapters.celery_queue import celery_app
+from evaluator.adapters.celery_queue import QUEUE, celery_app
 from evaluator.errors import DatabaseUnavailable
 from evaluator.settings import read_settings
 from evaluator.storage.database import Database
 from evaluator.storage.evaluations import gone, seen
 from evaluator.wiring import Services
-from workers.node import DRAIN_VARIABLE, drain_file, node_name
+from workers import spot
+from workers.node import Drain, make_drain_folder, node_name, tell
 
 log = logging.getLogger(__name__)
 
@@ -31,21 +34,29 @@ app = celery_app(
     soft_shutdown_s=_settings.soft_shutdown_s,
 )
 app.conf.imports = ("workers.tasks",)
+_imds = spot.Imds.at(_settings.imds_url) if _settings.spot else None
 
 _stopping = threading.Event()
 
 
 @worker_init.connect
-def _clear_drain_file(**_: Any) -> None:
-    os.environ[DRAIN_VARIABLE] = str(drain_file())
-    drain_file().unlink(missing_ok=True)
+def _prepare_to_drain(**_: Any) -> None:
+    atexit.register(_end, os.getpid(), make_drain_folder())
 
 
 @worker_ready.connect
-def _announce(**_: Any) -> None:
+def _announce(sender: Any, **_: Any) -> None:
     _drain_before_shutdown()
     _seen.start()
-    atexit.register(_end, os.getpid())
+    if _imds is not None:
+        watching = (_imds, lambda drain: _told_to(drain, sender), _stopping)
+        threading.Thread(target=spot.watch, args=watching, name="spot", daemon=True).start()
+
+
+def _told_to(drain: Drain, consumer: Any) -> None:
+    """Nothing new is claimed, and the hints are left to workers that may act on them."""
+    tell(drain)
+    consumer.call_soon(consumer.cancel_task_queue, QUEUE)
 
 
 def _drain_before_shutdown() -> None:
@@ -54,7 +65,7 @@ def _drain_before_shutdown() -> None:
 
     def drain(number: int, frame: FrameType | None) -> None:
         try:
-            drain_file().touch()
+            tell(Drain.STOP)
         finally:  # a full disk must not keep the worker from stopping
             if callable(celerys_own):
                 celerys_own(number, frame)
@@ -63,7 +74,8 @@ def _drain_before_shutdown() -> None:
 
 
 def _be_seen() -> None:
-    database = Database(_services.database.url.render_as_string(hide_password=False), connections=1)
+    url = _services.database.url.render_as_string(hide_password=False)
+    database = Database(url, connections=1, patience_s=SEEN_EVERY_S)
     name = f"{node_name(_settings)}:{os.getpid()}"
     while True:
         try:
@@ -83,10 +95,11 @@ def _be_seen() -> None:
 _seen = threading.Thread(target=_be_seen, name="seen", daemon=True)
 
 
-def _end(main_process: int) -> None:
+def _end(main_process: int, drain_folder: Path) -> None:
     """At the interpreter's end: a cold shutdown sends no `worker_shutdown`."""
     if os.getpid() != main_process:
         return
     _stopping.set()
-    _seen.join(timeout=GOODBYE_S)
-    drain_file().unlink(missing_ok=True)
+    if _seen.ident is not None:  # else the worker never became ready
+        _seen.join(timeout=GOODBYE_S)
+    shutil.rmtree(drain_folder, ignore_errors=True)

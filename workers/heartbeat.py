@@ -9,11 +9,14 @@ from evaluator.errors import DatabaseUnavailable, LeaseLost
 from evaluator.storage.database import Database
 from evaluator.storage.evaluations import Claim, renew
 
+RETRY = 0.25  # of the usual pause, after a renewal that failed: an outage may be over long before the lease is
+
 
 class Heartbeat:
     """Renews every `every_s`; lost once another worker owns the row, or once no renewal worked for a whole lease.
 
-    The age of the last good renewal is taken from the monotonic clock: a worker that was frozen wakes up knowing it.
+    A renewal that hangs changes nothing: whoever asks looks at the clock. The age of the last good renewal is taken
+    from the monotonic one: a worker that was frozen wakes up knowing it.
     """
 
     def __init__(self, database: Database, claim: Claim, *, lease_s: float, every_s: float) -> None:
@@ -37,7 +40,8 @@ class Heartbeat:
         return self._lost.is_set() or time.monotonic() - self._renewed_at > self._lease_s
 
     def _beat(self) -> None:
-        while not self._stop.wait(self._every_s):
+        pause_s = self._every_s
+        while not self._stop.wait(pause_s):
             sent_at = time.monotonic()
             try:
                 with self._database.begin() as db:
@@ -46,5 +50,6 @@ class Heartbeat:
                 self._lost.set()
                 return
             except DatabaseUnavailable:
+                pause_s = self._every_s * RETRY
                 continue  # the age of the last good renewal decides
-            self._renewed_at = sent_at
+            self._renewed_at, pause_s = sent_at, self._every_s

@@ -1,18 +1,23 @@
 """The reconciler: expires leases, tops up hints, closes runs, takes in the inbox; any number may run.
 
 Each step is bounded, stands alone in its transaction, and is done by whoever gets its advisory lock; others skip it.
+So it may be killed at any point: what was not committed did not happen, and the next tick finds it again. Intake goes
+at its own pace beside the rest, because an object store that hangs must not keep orphaned rows waiting.
 """
 
 import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 
 from evaluator import __version__
 from evaluator.errors import DebriefError, Unavailable
 from evaluator.intake import IntakeReport, intake
-from evaluator.storage.evaluations import due, expire_leases, gone, seen
+from evaluator.settings import Settings
+from evaluator.storage.evaluations import alive, due, expire_leases, gone, seen
 from evaluator.storage.locks import Step, try_lock
 from evaluator.storage.runs import close_runs
 from evaluator.values import Frozen
@@ -22,6 +27,8 @@ from workers.node import node_name
 log = logging.getLogger(__name__)
 
 HINTS_PER_SLOT = 2
+WORKER_SEEN_S = 30.0  # a worker that did not say for so long that it lives has no slots to fill
+INTAKE_GRACE_S = 3.0  # what the object at hand may take when the reconciler is told to stop
 
 
 class TickReport(Frozen):
@@ -34,20 +41,24 @@ class TickReport(Frozen):
     failed: tuple[str, ...] = ()  # steps that could not be done
 
 
-def tick(services: Services) -> TickReport:
-    """All steps once, each on its own: one that cannot be done keeps no other from being done."""
+def tick(services: Services, steps: Collection[Step] | None = None) -> TickReport:
+    """The steps once, all by default, each on its own: one that cannot be done keeps no other from being done."""
     report = TickReport()
-    steps: dict[Step, Callable[[Services], dict[str, object]]] = {
-        "leases": _expire,
-        "intake": _intake,
-        "hints": _top_up,
-        "runs": _close,
-    }
-    for name, step in steps.items():
+    for name, step in _STEPS.items():
+        if steps is not None and name not in steps:
+            continue
         try:
             report = report.model_copy(update=step(services))
-        except DebriefError as error:  # a dependency that is down, or one object that nobody foresaw
+            failed = name == "intake" and report.intake.waiting > 0
+        except DebriefError as error:  # a dependency that is down
             log.warning("%s: %s", name, error)
+            failed = True
+        except Exception as error:  # noqa: BLE001  what nobody foresaw in one step must not end the others for ever
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            # Its own text might quote what somebody said.
+            log.error("%s: %s at %s:%d", name, type(error).__name__, place.filename, place.lineno)  # noqa: TRY400
+            failed = True
+        if failed:
             report = report.model_copy(update={"failed": (*report.failed, name)})
     return report
 
@@ -58,15 +69,22 @@ def _expire(services: Services) -> dict[str, object]:
 
 
 def _top_up(services: Services) -> dict[str, object]:
-    """As many hints as there are due rows, up to twice the slots: the backlog itself stays in PostgreSQL."""
-    most = HINTS_PER_SLOT * services.settings.worker_slots
+    """As many hints as there are due rows, up to twice the fleet's slots: the backlog itself stays in PostgreSQL."""
     with services.database.begin() as db:
         if not try_lock(db, "hints"):
             return {}
-        wanted = due(db, most=most)
+        wanted = due(db, most=hints_max(alive(db, kind="worker", within_s=WORKER_SEEN_S), services))
         missing = max(0, wanted - services.hints.length()) if wanted else 0
         services.hints.send(missing)
         return {"hints": missing}
+
+
+def hints_max(workers: int, services: Services) -> int:
+    """The most hints that may wait for so many living workers; some, while there is none, for the first one to come.
+
+    Workers do not say their slots, so all are taken to have as many as this reconciler's settings say.
+    """
+    return HINTS_PER_SLOT * max(1, workers) * services.settings.worker_slots
 
 
 def _close(services: Services) -> dict[str, object]:
@@ -76,6 +94,15 @@ def _close(services: Services) -> dict[str, object]:
 
 def _intake(services: Services) -> dict[str, object]:
     return {"intake": intake(services.database, services.store, services.find_rubric, wait=False)}
+
+
+_STEPS: dict[Step, Callable[[Services], dict[str, object]]] = {  # in the order in which others wait for them
+    "leases": _expire,
+    "hints": _top_up,
+    "runs": _close,
+    "intake": _intake,
+}
+BESIDE: tuple[Step, ...] = ("intake",)
 
 
 def _name(services: Services) -> str:
@@ -99,14 +126,60 @@ def say_goodbye(services: Services) -> None:
 
 def run_forever(services: Services, stop: threading.Event) -> None:
     """Ticks until told to stop; an outage is waited out."""
+    try:
+        with _taking_in_beside(services.settings, stop):
+            _repeat(services, [step for step in _STEPS if step not in BESIDE], stop, saying=be_seen)
+    finally:
+        say_goodbye(services)
+
+
+@contextmanager
+def _taking_in_beside(settings: Settings, stop: threading.Event) -> Iterator[None]:
+    """Intake in a thread of its own, with its own connections; it is told to stop when the block ends."""
+    own = Services(settings=settings)
+
+    def take_in() -> None:
+        try:
+            _await_store(own, stop)
+            _repeat(own, BESIDE, stop)
+        finally:
+            stop.set()  # a reconciler that takes nothing in any more must not look alive
+            own.close()
+
+    thread = threading.Thread(target=take_in, name="intake", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(timeout=INTAKE_GRACE_S)
+
+
+def _await_store(services: Services, stop: threading.Event) -> None:
+    """Waits until the store has proven that it creates and never overwrites: intake trusts nothing less."""
+    while not stop.is_set():
+        try:
+            services.store.probe()
+        except DebriefError as error:
+            log.warning("not taking in: %s", error)
+            stop.wait(services.settings.tick_s)
+        else:
+            return
+
+
+def _repeat(
+    services: Services,
+    steps: Collection[Step],
+    stop: threading.Event,
+    saying: Callable[[Services], None] = lambda _: None,
+) -> None:
     while not stop.is_set():
         started_at = time.monotonic()
         try:
-            be_seen(services)
+            saying(services)
         except Unavailable as error:
             log.warning("not seen: %s", error)
-        report = tick(services)
+        report = tick(services, steps)
         if report != TickReport():
             log.info("tick: %s", report.model_dump_json(exclude_defaults=True))
         stop.wait(max(0.1, services.settings.tick_s - (time.monotonic() - started_at)))
-    say_goodbye(services)

@@ -20,7 +20,7 @@ from evaluator.errors import (
     LeaseLost,
     Unavailable,
 )
-from evaluator.evaluation import after_failure
+from evaluator.evaluation import Decision, Delays, after_failure, after_time_limit
 from evaluator.pipeline import Evaluated, SectionFacts, Tools, evaluate
 from evaluator.prompts import answer_schemas
 from evaluator.storage.evaluations import Claim, claim, fail, finalize, note_section, release
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 ROWS_PER_HINT = 5  # a task that never ended would keep its worker from being replaced
 CLAIM_WITHIN_S = 600.0  # no claim after this much time in one task
+WRITE_AGAIN_S = 0.5  # between tries to write a failure while the database is away
 EVALUATE_TIMEOUT_S = 840.0  # below Celery's soft limit, which asyncio can swallow
 
 
@@ -59,7 +60,7 @@ def work_through(node: Node) -> int:
         try:
             if not _ready(runner, engine, node):
                 return 0
-            while claimed < ROWS_PER_HINT and time.monotonic() - started_at < CLAIM_WITHIN_S and not node.draining():
+            while claimed < ROWS_PER_HINT and time.monotonic() - started_at < CLAIM_WITHIN_S and node.claiming():
                 row = _claim(node)
                 if row is None:
                     break
@@ -98,34 +99,54 @@ def _claim(node: Node) -> Claim | None:
         return None
 
 
+@dataclass(kw_only=True, slots=True)
+class Progress:
+    """What one claim has reached."""
+
+    new_section: bool = False  # a checkpoint was written that was not there before
+
+
 def _score(runner: asyncio.Runner, engine: VllmEngine, node: Node, row: Claim) -> bool:
     """One row, to whatever end; False when the next one would end in the same outage.
 
     Anything unforeseen propagates, and the row's lease runs out: that is counted, so it cannot go on for ever.
     """
-    settings = node.services.settings
-    started_at = time.monotonic()
+    settings, progress = node.services.settings, Progress()
     with Heartbeat(node.heartbeat_database, row, lease_s=settings.lease_s, every_s=settings.heartbeat_s) as heartbeat:
         try:
-            evaluated = runner.run(_evaluate(engine, node, row, heartbeat))
-            _finalize(node, row, evaluated, duration_s=time.monotonic() - started_at)
-        except Drained:
-            _release(node, row, reason="drained")
-        except LeaseLost:
-            log.warning("evaluation %d: lost the lease, wrote nothing more", row.id)
-        except DebriefError as error:
-            _fail(node, row, error)
-            return not isinstance(error, Unavailable)
-        except (SoftTimeLimitExceeded, SystemExit, KeyboardInterrupt):
+            return _attempt(runner, engine, node, row, heartbeat, progress)
+        except SoftTimeLimitExceeded:
+            _write_failure(node, row, _cut_off(row, progress, "the task's soft time limit"), heartbeat)
+            raise
+        except (SystemExit, KeyboardInterrupt):
             _release(node, row, reason="stopped")
             raise
+
+
+def _attempt(
+    runner: asyncio.Runner, engine: VllmEngine, node: Node, row: Claim, heartbeat: Heartbeat, progress: Progress
+) -> bool:
+    started_at = time.monotonic()
+    try:
+        evaluated = runner.run(_evaluate(engine, node, row, heartbeat, progress))
+        _finalize(node, row, evaluated, duration_s=time.monotonic() - started_at)
+    except TimeoutError:
+        _write_failure(node, row, _cut_off(row, progress, f"{EVALUATE_TIMEOUT_S:g} s"), heartbeat)
+    except Drained:
+        _release(node, row, reason="drained")
+    except LeaseLost:
+        log.warning("evaluation %d: lost the lease, wrote nothing more", row.id)
+    except DebriefError as error:
+        return _fail(runner, engine, node, row, heartbeat, error)
     return True
 
 
-async def _evaluate(engine: VllmEngine, node: Node, row: Claim, heartbeat: Heartbeat) -> Evaluated:
+async def _evaluate(engine: VllmEngine, node: Node, row: Claim, heartbeat: Heartbeat, progress: Progress) -> Evaluated:
+    """TimeoutError: it took longer than a row may."""
     services = node.services
 
     def on_section(facts: SectionFacts) -> None:
+        progress.new_section |= not facts.reused
         with services.database.begin() as db:
             note_section(db, row, section_id=facts.section_id, reused=facts.reused)
 
@@ -137,13 +158,8 @@ async def _evaluate(engine: VllmEngine, node: Node, row: Claim, heartbeat: Heart
         control=RowControl(node=node, heartbeat=heartbeat),
         on_section=on_section,
     )
-    try:
-        async with asyncio.timeout(EVALUATE_TIMEOUT_S):
-            return await evaluate(row.work, tools)
-    except TimeoutError:
-        raise EngineUnavailable(
-            f"interview {row.work.interview_id} took more than {EVALUATE_TIMEOUT_S:.0f} s"
-        ) from None
+    async with asyncio.timeout(EVALUATE_TIMEOUT_S):
+        return await evaluate(row.work, tools)
 
 
 def _finalize(node: Node, row: Claim, evaluated: Evaluated, *, duration_s: float) -> None:
@@ -174,11 +190,45 @@ def _release(node: Node, row: Claim, *, reason: str) -> None:
         log.warning("evaluation %d: not handed back (%s); its lease will run out", row.id, error.code)
 
 
-def _fail(node: Node, row: Claim, error: DebriefError) -> None:
-    decision = after_failure(row.attempts, error)
-    log.warning("evaluation %d: %s (%s)", row.id, decision.kind, decision.code)
+def _fail(
+    runner: asyncio.Runner, engine: VllmEngine, node: Node, row: Claim, heartbeat: Heartbeat, error: DebriefError
+) -> bool:
+    """Writes what follows the error; False for an outage that the next row would meet too."""
+    if isinstance(error, Unavailable) and node.draining():  # others may be well, and there is no time to ask
+        _release(node, row, reason="drained")
+        return False
+    canary_ok = _canary(runner, engine, node) if isinstance(error, EngineUnavailable) else None
+    settings = node.services.settings
+    delays = Delays(infrastructure_s=settings.infrastructure_delay_s, content_s=settings.content_delay_s)
+    decision = after_failure(row.attempts, error, canary_ok=canary_ok, delays=delays)
+    _write_failure(node, row, decision, heartbeat)
+    return decision.counts != "nothing"
+
+
+def _canary(runner: asyncio.Runner, engine: VllmEngine, node: Node) -> bool:
+    """True when the engine still judges, so that its failure was about one interview's content."""
     try:
-        with node.services.database.begin() as db:
-            fail(db, row, decision)
-    except (DatabaseUnavailable, LeaseLost) as second:
-        log.warning("evaluation %d: failure not written (%s); its lease will run out", row.id, second.code)
+        runner.run(engine.canary(node.services.model, answer_schemas()[0]))
+    except (EngineUnavailable, EngineRejected) as error:
+        log.warning("canary: %s", error)
+        return False
+    return True
+
+
+def _cut_off(row: Claim, progress: Progress, limit: str) -> Decision:
+    return after_time_limit(row.stalls, progressed=progress.new_section, limit=limit)
+
+
+def _write_failure(node: Node, row: Claim, decision: Decision, heartbeat: Heartbeat) -> None:
+    """Tried for as long as the row is ours: a short outage of the database must not look like a worker's death."""
+    log.warning("evaluation %d: %s (%s)", row.id, decision.kind, decision.code)
+    while True:
+        try:
+            with node.services.database.begin() as db:
+                return fail(db, row, decision)
+        except LeaseLost as second:
+            return log.warning("evaluation %d: failure not written (%s)", row.id, second.code)
+        except DatabaseUnavailable as second:
+            if heartbeat.lost() or node.draining():
+                return log.warning("evaluation %d: failure not written (%s); its lease runs out", row.id, second.code)
+        time.sleep(WRITE_AGAIN_S)

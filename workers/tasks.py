@@ -23,7 +23,7 @@ def _own_node() -> Node:
 def score(schema: int = 1) -> None:
     """Scores due rows; a hint that finds none is no error. `schema` is the hint's version."""
     node = _own_node()
-    if node.draining():
+    if not node.claiming():
         return
     claimed = work_through(node)
     log.debug("hint of schema %d: %d rows", schema, claimed)

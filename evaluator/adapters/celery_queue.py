@@ -3,6 +3,8 @@
 import base64
 import json
 import logging
+import ssl
+import time
 import uuid
 from typing import Any
 
@@ -20,13 +22,19 @@ KEY_PREFIX = "debrief:"
 HINT_SCHEMA = 1
 TAG_CHARS_MAX = 64
 _HINT_BODY = json.dumps([[], {"schema": HINT_SCHEMA}, {}]).encode()  # arguments, by name, and nothing to follow
-SOCKET_TIMEOUT_S = 5
+SOCKET_TIMEOUT_S = 5.0
+ANSWER_WITHIN_S = 1.0  # for a sender: a hint that cannot be sent now is sent by a later tick
+SEND_WITHIN_S = 2.0  # for all hints of one call
 
 log = logging.getLogger(__name__)
 
 
-def celery_app(broker_url: str, *, soft_shutdown_s: float = 30.0) -> Celery:
+def celery_app(
+    broker_url: str, *, soft_shutdown_s: float = 30.0, answer_within_s: float = SOCKET_TIMEOUT_S, patient: bool = True
+) -> Celery:
     """The Celery application that both sides share; opens no connection.
+
+    patient: a connection that is refused is tried again; a sender has no time for that.
 
     A hint may be lost, doubled or late: rows in PostgreSQL are the truth, so acknowledging late and rejecting on a
     lost child only save time.
@@ -36,6 +44,8 @@ def celery_app(broker_url: str, *, soft_shutdown_s: float = 30.0) -> Celery:
     app = Celery("debrief", broker=broker_url, set_as_current=False)
     app.conf.update(
         broker_transport=f"{__name__}:HintTransport",
+        # Kombu looks for "rediss" in the transport's name, not in the URL's, and would speak plain text.
+        broker_use_ssl={"ssl_cert_reqs": ssl.CERT_REQUIRED} if broker_url.startswith("rediss://") else False,
         task_default_queue=QUEUE,
         task_serializer="json",
         accept_content=["json"],
@@ -56,11 +66,12 @@ def celery_app(broker_url: str, *, soft_shutdown_s: float = 30.0) -> Celery:
             "unacked_restore_interval": 10,
             "unacked_restore_throttle": 1,
             "unacked_mutex_expire": 30,
-            "socket_timeout": SOCKET_TIMEOUT_S,
-            "socket_connect_timeout": SOCKET_TIMEOUT_S,
+            "socket_timeout": answer_within_s,
+            "socket_connect_timeout": answer_within_s,
             "socket_keepalive": True,
             "health_check_interval": 25,
             "global_keyprefix": KEY_PREFIX,
+            **({} if patient else {"max_retries": 0}),
         },
     )
     return app
@@ -112,20 +123,23 @@ def plain_hint(message: object) -> dict[str, Any]:
 
 
 class CeleryHints:
-    """The hint queue on Redis or Valkey."""
+    """The hint queue on Redis or Valkey; no call takes much longer than SEND_WITHIN_S, whatever the server does."""
 
     def __init__(self, broker_url: str) -> None:
-        self._app = celery_app(broker_url)
+        self._app = celery_app(broker_url, answer_within_s=ANSWER_WITHIN_S, patient=False)
         self._redis: Any = Redis.from_url(
-            broker_url, socket_timeout=SOCKET_TIMEOUT_S, socket_connect_timeout=SOCKET_TIMEOUT_S
+            broker_url, socket_timeout=ANSWER_WITHIN_S, socket_connect_timeout=ANSWER_WITHIN_S
         )
         address = self._redis.connection_pool.connection_kwargs
         self.where = f"{address.get('host', 'local socket')}:{address.get('port', '')}"
 
     def send(self, count: int) -> None:
-        """Puts that many hints on the queue; BrokerUnavailable."""
+        """Puts that many hints on the queue, or as many as there is time for; BrokerUnavailable."""
+        deadline = time.monotonic() + SEND_WITHIN_S
         try:
             for _ in range(count):
+                if time.monotonic() > deadline:
+                    return
                 self._app.send_task(TASK, kwargs={"schema": HINT_SCHEMA}, queue=QUEUE, retry=False)
         except (OperationalError, RedisError, OSError) as error:
             raise self._unavailable(error) from error

@@ -26,10 +26,11 @@ from evaluator.adapters.chat_completion import (
     warm_up_body,
 )
 from evaluator.adapters.endpoint import endpoint_of
-from evaluator.errors import EngineRejected, EngineUnavailable
+from evaluator.errors import EngineBusy, EngineRejected, EngineUnavailable
 from evaluator.judging import Completion, JudgeRequest
 
 CONNECT_S_MAX = 5.0
+CANARY_S_MAX = 30.0  # an engine that takes longer for a few tokens is overloaded: no interview is to blame
 CHECK_S_MAX = 10.0  # for what an engine answers at once: health, names, tokens
 KEEP_ALIVE_S = 2.0  # vLLM's server closes idle connections after 5 s; reusing one in that moment would fail
 RESPONSE_BYTES_MAX = 32 * 1024 * 1024  # 8,192 tokens with 20 alternatives each are about 16 MB
@@ -121,6 +122,23 @@ class VllmEngine:
             except (EngineUnavailable, EngineRejected) as error:
                 # vLLM answers a bare 500 to a schema that it cannot compile.
                 raise type(error)(f"warm-up with answer schema {number} of {len(schemas)}: {error}") from error
+
+    async def canary(self, model: str, schema: Mapping[str, object]) -> None:
+        """One tiny judgement that has nothing of an interview: tells an engine that is down from one bad request.
+
+        EngineUnavailable or EngineRejected when the engine cannot do even this now; it waits for no slot, and at most
+        half a minute.
+        """
+        await self.check(model)
+        try:
+            async with asyncio.timeout(min(CANARY_S_MAX, self._timeout_s)):
+                answer = await self._chat(warm_up_body(model, schema, WARM_UP_TOKENS), model)
+        except TimeoutError:
+            raise EngineUnavailable(
+                f"engine {self._endpoint.root} gave no answer to a canary request within {CANARY_S_MAX:g} s"
+            ) from None
+        if answer.model != model:
+            raise EngineUnavailable(f"engine {self._endpoint.root} answers as another model than {model!r}")
 
     async def aclose(self) -> None:
         """Closes the connections. What was learned stays."""
@@ -274,4 +292,6 @@ class VllmEngine:
         if 400 <= status < 500 and status not in _TEMPORARY_4XX:
             hint = ": the prompt and the answer do not fit the model's context" if _TOO_LONG & set(labels) else ""
             raise EngineRejected(said + hint)
+        if 400 <= status < 500:
+            raise EngineBusy(f"{said}; try again later")
         raise EngineUnavailable(f"{said}; try again later")

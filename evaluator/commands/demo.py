@@ -11,7 +11,7 @@ from evaluator import __version__
 from evaluator.commands.context import services
 from evaluator.commands.driving import drive
 from evaluator.commands.intake import find_rubric_file
-from evaluator.commands.output import out, put, put_json, put_table, say
+from evaluator.commands.output import out, put, put_json, put_table, say, warn
 from evaluator.commands.runs import ALL_PARTS, as_json, begin
 from evaluator.evaluation import COUNTS
 from evaluator.intake import intake
@@ -83,6 +83,8 @@ def _simulate(found: Services, number: int) -> tuple[str, ...]:
 def _take_in(found: Services) -> None:
     report = intake(found.database, found.store, found.find_rubric)
     say(f"intake: {report.new} interviews taken in")
+    for fault in report.faults:
+        warn(f"an interview still waits in the inbox: {fault}")
 
 
 def _show(found: Services, status: RunStatus) -> None:

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from evaluator.commands.context import services
-from evaluator.commands.output import out, put, put_json, put_table
+from evaluator.commands.history_text import story
+from evaluator.commands.output import out, put, put_json
 from evaluator.embedded import Part
 from evaluator.storage.reading import history as read_history
 
@@ -27,14 +28,5 @@ def history(interview: Annotated[str, typer.Argument(help="the interview's id")]
     elif not events:
         put(f"Nothing has happened to {interview} yet. Score it: debrief run start")
     else:
-        rows = [
-            (
-                f"{e.at:%Y-%m-%d %H:%M:%S}",
-                e.kind,
-                str(e.fence),
-                e.worker or "",
-                " ".join(f"{k}={v}" for k, v in e.detail.items()),
-            )
-            for e in events
-        ]
-        put_table(("at (UTC)", "what", "fence", "worker", "detail"), rows, right=frozenset({2}))
+        for line in story(interview, events):
+            put(line)

@@ -114,15 +114,30 @@ def _no_twins(prepared: list[Prepared]) -> None:
 
 
 def _take_all_in(found: Services) -> IntakeReport:
+    """Pass after pass until one has dealt with nothing; what waits is as the last one found it."""
     total = IntakeReport()
     while (report := intake(found.database, found.store, found.find_rubric)).seen:
-        total = IntakeReport(
-            new=total.new + report.new,
-            updated=total.updated + report.updated,
-            unchanged=total.unchanged + report.unchanged,
-            rejected=total.rejected + report.rejected,
-        )
-    return total
+        total = _sum(total, report)
+    return _sum(total, report)
+
+
+def _sum(total: IntakeReport, report: IntakeReport) -> IntakeReport:
+    return IntakeReport(
+        new=total.new + report.new,
+        updated=total.updated + report.updated,
+        unchanged=total.unchanged + report.unchanged,
+        rejected=total.rejected + report.rejected,
+        waiting=report.waiting,
+        faults=report.faults,
+    )
+
+
+def _tell_waiting(report: IntakeReport) -> None:
+    """What could not be dealt with, and why."""
+    for fault in report.faults:
+        warn(fault)
+    if report.waiting:
+        warn(f"{report.waiting} stay where they are and are tried again next time")
 
 
 def _report_dry_run(prepared: list[Prepared], rubric: Rubric) -> None:
@@ -147,11 +162,12 @@ def _report_import(outcomes: Sequence[tuple[str, str]], report: IntakeReport, ru
         put("Score them: debrief run start")
     if report.rejected:
         warn(f"{report.rejected} objects of the inbox were refused; see: debrief intake --rejected")
+    _tell_waiting(report)
 
 
 def intake_command(
     rescan_store: Annotated[
-        bool, typer.Option("--rescan", help="find every interview of the store that the database does not know")
+        bool, typer.Option("--rescan", help="take in all that the store knows and the database does not")
     ] = False,
     rejected: Annotated[bool, typer.Option("--rejected", help="list what was refused, and why")] = False,
     retry: Annotated[bool, typer.Option("--retry-rejected", help="put refused manifests back into the inbox")] = False,
@@ -171,6 +187,9 @@ def intake_command(
         put(f"Taken in: {r.new} new, {r.updated} changed, {r.unchanged} known, {r.rejected} refused.")
     if report.rejected:
         warn("See why: debrief intake --rejected")
+    _tell_waiting(report)
+    if report.waiting:
+        raise typer.Exit(4)
 
 
 def _list_rejections(found: Services) -> None:

@@ -1,4 +1,4 @@
-"""`debrief run`: start, watch, resume, stop, status, list."""
+"""`debrief run`: start, watch, pause, resume, retry, stop, status, list."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -13,23 +13,29 @@ from evaluator.embedded import Part
 from evaluator.errors import UsageFault
 from evaluator.evaluation import COUNTS, Only
 from evaluator.intake import intake
+from evaluator.pipeline import discard_checkpoints as discard
 from evaluator.runs import exit_code
 from evaluator.storage.reading import interviews
 from evaluator.storage.runs import (
+    Retried,
     RunStatus,
     Selection,
     close_run_named,
+    pause_run,
+    retry_run,
     run_failures,
     run_list,
     run_status,
     selected,
     start_run,
     unfinished,
+    unpause_run,
 )
 from evaluator.wiring import Services
 
 app = typer.Typer(help="Score interviews: start a run and see it to its end.", no_args_is_help=True)
 
+REASON_CHARS_MIN, REASON_CHARS_MAX = 5, 500
 ALL_PARTS = (Part.ENGINE, Part.DATABASE, Part.BROKER, Part.STORE)
 
 OnlyOption = Annotated[
@@ -57,7 +63,8 @@ def start(
     ends_at = _deadline(deadline)
     name = name or default_name()
     with services(Part.DATABASE, Part.STORE) as quick:
-        intake(quick.database, quick.store, quick.find_rubric)
+        for fault in intake(quick.database, quick.store, quick.find_rubric).faults:
+            warn(f"an interview still waits in the inbox: {fault}")
         if dry_run:
             _plan(quick, selection)
         elif detach or not _anything_to_judge(quick, selection):
@@ -105,16 +112,105 @@ def watch(name: Annotated[str, typer.Argument(help="the run's name")]) -> None:
 
 
 @app.command()
-def resume(name: Annotated[str, typer.Argument(help="the run's name")]) -> None:
-    """Go on with an interrupted run; finished interviews and sections are kept."""
-    with services(*ALL_PARTS) as found:
-        status = _status(found, name)
+def pause(name: Annotated[str, typer.Argument(help="the run's name")]) -> None:
+    """Claim nothing more for a run until it is resumed; interviews in hand are finished."""
+    with services(Part.DATABASE) as found:
+        with found.database.begin() as db:
+            pause_run(db, name)
+        _report(found, _status(found, name))
+    say(f"Go on with: debrief run resume {name}")
+
+
+@app.command()
+def resume(
+    name: Annotated[str, typer.Argument(help="the run's name")],
+    detach: Annotated[bool, typer.Option("--detach", help="leave the work to the fleet")] = False,
+) -> None:
+    """Go on with an interrupted or paused run; finished interviews and sections are kept."""
+    with services(Part.DATABASE) as quick:
+        status = _status(quick, name)
         if status.state == "closed":
-            _end(found, status)
+            _end(quick, status)
             return
-        done = status.counts.selected - status.counts.open
-        say(f"Resumed: {done} finished interviews kept, {status.counts.open} to do.")
-        finish(found, name)
+        if detach:
+            _unpause(quick, status)
+            _report(quick, _status(quick, name), resume=True)
+            return
+        with services(*ALL_PARTS, settings=quick.settings) as found:
+            prove_judge(found)
+            _unpause(found, status)
+            done = status.counts.selected - status.counts.open
+            say(f"Resumed: {done} finished interviews kept, {status.counts.open} to do.")
+            finish(found, name)
+
+
+def _unpause(found: Services, status: RunStatus) -> None:
+    if status.state == "paused":
+        with found.database.begin() as db:
+            unpause_run(db, status.name)
+
+
+@app.command()
+def retry(
+    name: Annotated[str, typer.Argument(help="the run's name")],
+    reason: Annotated[str, typer.Option(help="why it should go better now; kept in each interview's history")],
+    only_failed: Annotated[
+        bool, typer.Option("--only-failed", help="not what a stopped run had left unfinished")
+    ] = False,
+    discard_checkpoints: Annotated[
+        bool, typer.Option("--discard-checkpoints", help="judge anew where a checkpoint could not be read")
+    ] = False,
+) -> None:
+    """Give the failed interviews of a run another chance; of a closed run in a new one, as its numbers never change."""
+    reason = _reason(reason)
+    parts = (Part.DATABASE, Part.STORE) if discard_checkpoints else (Part.DATABASE,)
+    with services(*parts) as found:
+        with found.database.begin() as db:  # the rows are nobody's until the checkpoints are gone
+            retried = retry_run(
+                db,
+                name,
+                reason=reason,
+                only_failed=only_failed,
+                require_consent=found.settings.require_consent,
+            )
+            if retried and discard_checkpoints:
+                for interview_id, key in retried.corrupt:
+                    discard(found.store, interview_id, key)
+        if retried is None:
+            _nothing_to_retry(found, name)
+            return
+        if not out.json:
+            _tell_retried(retried, discarded=discard_checkpoints)
+        _report(found, _status(found, retried.run))
+    say(f"Go on with: debrief run resume {retried.run}")
+
+
+def _reason(value: str) -> str:
+    value = " ".join(value.split())
+    if not REASON_CHARS_MIN <= len(value) <= REASON_CHARS_MAX:
+        raise UsageFault(
+            f"--reason: say in {REASON_CHARS_MIN} to {REASON_CHARS_MAX} characters why it should go better now"
+        )
+    return value
+
+
+def _tell_retried(retried: Retried, *, discarded: bool) -> None:
+    also = f", and {retried.taken_along} that it had left unfinished" if retried.taken_along else ""
+    put(f"Trying {len(retried.interviews)} failed interviews again{also}, in run {retried.run}.")
+    if retried.corrupt and discarded:
+        put(f"Of {len(retried.corrupt)} the checkpoints were removed: their sections are judged anew.")
+    elif retried.corrupt:
+        warn(
+            f"{len(retried.corrupt)} had a checkpoint that could not be read and will fail again while it is there; "
+            "remove it with: --discard-checkpoints"
+        )
+
+
+def _nothing_to_retry(found: Services, name: str) -> None:
+    if out.json:
+        put_json(as_json(_status(found, name), ()))
+    else:
+        put(f"Nothing to retry: no interview of run {name} waits for a person.")
 
 
 @app.command()
@@ -242,7 +338,7 @@ def _report(found: Services, status: RunStatus, *, resume: bool = False) -> None
     for failure in failures:
         put(f"  failed {failure['interview']}: {failure['reason']}: {failure['detail']}")
     if failures:
-        put("Try the failed ones again: debrief run start --only failed")
+        put(f"Try the failed ones again: debrief run retry {status.name} --reason TEXT")
     if resume:
         put(f"Follow it: debrief run watch {status.name}")
 

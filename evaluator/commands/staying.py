@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import signal
 import threading
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from evaluator.embedded import Part
 from evaluator.errors import EmbeddedFailed
 from evaluator.settings import Settings, read_settings
 from evaluator.wiring import Services, environment
+from migrations import history
 from workers.reconcile import run_forever, tick
 
 SERVICE_VARIABLES = (
@@ -35,7 +37,6 @@ def up(
     """Keep the embedded services running until Ctrl-C, and print the variables that name them."""
     from evaluator import embedded
     from evaluator.commands.context import corpus, with_endpoints
-    from migrations import history
 
     settings = read_settings()
     parts = (Part.DATABASE, Part.BROKER, Part.STORE, *((Part.ENGINE,) if engine else ()))
@@ -80,6 +81,7 @@ def worker_command_line() -> None:
     settings = read_settings()
     if not embedded_parts(settings, tuple(Part)):
         found = Services(settings=settings)
+        history.require_head(found.database)
         found.store.probe()
         _show_config(settings)
         environ = {**os.environ, **worker_environment(found, dict(os.environ))}
@@ -107,11 +109,14 @@ def reconcile(
                 raise typer.Exit(4)
             return
         _show_config(found.settings)
-        run_forever(found, threading.Event())
+        stop = threading.Event()
+        signal.signal(signal.SIGTERM, lambda *_: stop.set())  # the tick in hand is finished
+        run_forever(found, stop)
 
 
 def _show_config(settings: Settings) -> None:
-    if out.verbose:
-        for name, value in redacted(settings).items():
-            if value is not None:
-                say(f"{name}={value}")
+    """What is in force and not the default; all of it with --verbose. Secrets are hidden."""
+    usual = redacted(Settings.model_construct())
+    for name, value in redacted(settings).items():
+        if value is not None and (out.verbose or value != usual[name]):
+            say(f"{name}={value}")

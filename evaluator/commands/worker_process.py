@@ -9,11 +9,12 @@ from pathlib import Path
 from evaluator.commands.output import say
 from evaluator.embedded.process import Launch, Place, Tenancy, bring_up
 from evaluator.errors import DatabaseUnavailable
+from evaluator.settings import Settings
 from evaluator.storage.evaluations import alive
 from evaluator.wiring import Services, environment
 
 WORKER_READY_S = 60.0
-GRACE_S = 40.0  # above the soft shutdown, so that a running section can be handed back
+HAND_BACK_S = 10.0  # after the soft shutdown, to hand back what it did not finish
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE")
 _INHERITED_PREFIXES = ("AWS_",)
 
@@ -36,6 +37,11 @@ def worker_environment(services: Services, inherited: dict[str, str]) -> dict[st
     return {**kept, **environment(services.settings), "REMAP_SIGTERM": "SIGQUIT", "PYTHONUNBUFFERED": "1"}
 
 
+def grace_s(settings: Settings) -> float:
+    """How long a worker that was told to stop may take."""
+    return settings.soft_shutdown_s + HAND_BACK_S
+
+
 @dataclass(kw_only=True, slots=True)
 class WorkerService:
     """The worker as the embedded supervisor runs things."""
@@ -55,7 +61,7 @@ class WorkerService:
             command=worker_command(self.services.settings.worker_slots),
             environment=worker_environment(self.services, self.inherited),
             folder=Path.cwd(),
-            grace_s=GRACE_S,
+            grace_s=grace_s(self.services.settings),
         )
 
     def answers(self, port: int) -> bool:  # noqa: ARG002
@@ -78,6 +84,7 @@ class _Progress:
 @contextmanager
 def worker(services: Services, home: Path, *, name: str, inherited: dict[str, str]) -> Iterator[Tenancy]:
     """A running worker; at the end it drains, hands back what it cannot finish, and is gone."""
+    services.store.probe()
     service = WorkerService(services=services, name=name, inherited=inherited)
     tenancy = bring_up(service, home.absolute(), _Progress())
     say("worker: ready")
@@ -85,7 +92,7 @@ def worker(services: Services, home: Path, *, name: str, inherited: dict[str, st
         yield tenancy
     finally:
         tenancy.let_go()
-        if tenancy.await_end(GRACE_S + 10):
+        if tenancy.await_end(grace_s(services.settings) + HAND_BACK_S):
             _tidy(tenancy.place)
 
 

@@ -1,9 +1,12 @@
 """Connections and transactions; foreign errors become ours here."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from sqlalchemy import Connection, create_engine
+import psycopg
+from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -11,18 +14,45 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from evaluator.errors import DatabaseUnavailable, UsageFault
 
 CONNECT_TIMEOUT_S = 5
-STATEMENT_TIMEOUT_MS = 20_000
+PING_WITHIN_S = 5.0  # a pooled connection that does not answer by then is replaced
+PATIENCE_S = 20.0  # the server ends a statement after this
+ANSWER_MARGIN_S = 1.0  # and has this long to say so; then it is hung, or the network swallows everything
+IDLE_IN_TRANSACTION_S = 15  # a frozen or vanished client would keep its locks for ever
+TCP_UNANSWERED_MS = 10_000
+_OWN_LIMIT = re.compile(r"SET LOCAL statement_timeout = (\d+)$")  # milliseconds; 0 is none
 _UNMIGRATED = frozenset({"42P01", "42703", "3F000"})  # undefined table, column, schema
 # By class: connection, authorisation, no such database, rolled back (a deadlock, say), resources, operator, system.
 _OUTAGE_CLASSES = frozenset({"08", "28", "3D", "40", "53", "57", "58"})
-_OUTAGES = frozenset({"25006", "42501"})  # read-only, no permission
+_OUTAGES = frozenset({"25006", "25P03", "42501"})  # read-only, idle for too long, no permission
+
+
+class BoundedConnection(psycopg.Connection[Any]):
+    """A connection that waits for each answer only so long: a frozen server keeps no time limit of its own."""
+
+    answer_within_s: float | None = PATIENCE_S + ANSWER_MARGIN_S  # None: for ever
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        """The generator's result; OperationalError, and the connection is closed, when the server says nothing."""
+        within_s = self.answer_within_s if timeout is None else timeout
+        try:
+            return super().wait(gen, interval, within_s)
+        except psycopg.errors._WaitTimeout:  # its own name for it; it leaves the connection open and waiting
+            self.pgconn.finish()  # sends nothing that would have to be answered
+            raise psycopg.OperationalError(f"no answer within {within_s:g} s") from None
 
 
 class Database:
-    """One PostgreSQL server; opens nothing until the first transaction, so it may be made before a fork."""
+    """One PostgreSQL server; opens nothing until the first transaction, so it may be made before a fork.
 
-    def __init__(self, url: str, *, connections: int = 2) -> None:
-        """url: `postgresql://user:password@host:port/name`; connections: the most held at once by this process."""
+    Every call ends, also on a hung server: the start of a transaction within PING_WITHIN_S + CONNECT_TIMEOUT_S, each
+    statement of it within the patience.
+    """
+
+    def __init__(self, url: str, *, connections: int = 2, patience_s: float = PATIENCE_S) -> None:
+        """url: `postgresql://user:password@host:port/name`; connections: the most held at once by this process.
+
+        patience_s: how long a statement may take.
+        """
         try:
             parsed = make_url(url)
         except (ArgumentError, ValueError):  # ValueError: a port that is no number
@@ -42,10 +72,20 @@ class Database:
             hide_parameters=True,  # names would end up in logs
             connect_args={
                 "connect_timeout": CONNECT_TIMEOUT_S,
-                "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC",
+                "options": f"-c statement_timeout={int(patience_s * 1000)} -c timezone=UTC"
+                f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_S * 1000}",
                 "application_name": "debrief",
+                "keepalives_idle": 10,
+                "keepalives_interval": 5,
+                "keepalives_count": 2,
+                "tcp_user_timeout": TCP_UNANSWERED_MS,
             },
         )
+        self._answer_within_s = patience_s + ANSWER_MARGIN_S
+        event.listen(self.engine, "do_connect", self._connect)
+        event.listen(self.engine, "checkin", self._wait_for_pings)
+        event.listen(self.engine, "checkout", self._wait_for_statements)
+        event.listen(self.engine, "before_cursor_execute", _follow_time_limit)
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
@@ -67,9 +107,27 @@ class Database:
                 ) from error
             raise
 
+    def _connect(self, _dialect: object, _record: object, arguments: Any, parameters: Any) -> BoundedConnection:
+        connection = BoundedConnection.connect(*arguments, **parameters)
+        connection.answer_within_s = self._answer_within_s
+        return connection
+
+    def _wait_for_pings(self, connection: BoundedConnection | None, _record: object) -> None:
+        if connection is not None:  # else it is gone
+            connection.answer_within_s = min(PING_WITHIN_S, self._answer_within_s)
+
+    def _wait_for_statements(self, connection: BoundedConnection, _record: object, _proxy: object) -> None:
+        connection.answer_within_s = self._answer_within_s
+
     def close(self) -> None:
         """Closes pooled connections."""
         self.engine.dispose()
+
+
+def _follow_time_limit(_: Connection, cursor: Any, statement: str, *_more: object) -> None:
+    """A transaction that sets a time limit of its own is waited for as long as that."""
+    if found := _OWN_LIMIT.match(statement):
+        cursor.connection.answer_within_s = int(found[1]) / 1000 + ANSWER_MARGIN_S if int(found[1]) else None
 
 
 def _is_outage(error: DBAPIError) -> bool:

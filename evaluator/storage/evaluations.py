@@ -11,13 +11,14 @@ from sqlalchemy import Connection, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from evaluator.errors import LeaseLost
-from evaluator.evaluation import Quarantine, Retry, after_expiry
+from evaluator.evaluation import Decision, Quarantine, after_expiry
 from evaluator.judging import Sampling, Work
 from evaluator.scorecard import Scorecard
 from evaluator.storage.interviews import load_rubric
 from evaluator.storage.tables import evaluation, evaluation_event, node, scorecard
 from evaluator.values import Frozen, canonical, sha256
 
+FORGOTTEN_AFTER_S = 86_400.0
 EXPIRED_MAX = 200  # leases that one reconciler step handles
 
 
@@ -173,38 +174,34 @@ def release(db: Connection, claim: Claim, *, reason: str) -> None:
     tell(db, claim.id, "released", fence=claim.fence, worker=claim.worker, run_id=claim.run_id, reason=reason)
 
 
-def fail(db: Connection, claim: Claim, decision: Retry | Quarantine) -> None:
+def fail(db: Connection, claim: Claim, decision: Decision) -> None:
     """Writes what follows a failure: another try later, or a person."""
-    end: dict[str, object] = {"leased_until": None, "worker": None, "code": decision.code, "detail": decision.detail}
+    common: dict[str, object] = {
+        "leased_until": None,
+        "worker": None,
+        "attempts": evaluation.c.attempts + int(decision.counts == "attempt"),
+        "stalls": evaluation.c.stalls + int(decision.counts == "stall"),
+        "code": decision.code,
+        "detail": decision.detail,
+    }
     if isinstance(decision, Quarantine):
-        _write(db, claim, state="quarantined", attempts=evaluation.c.attempts + 1, **end)
+        _write(db, claim, state="quarantined", **common)
     else:
-        counted = 1 if decision.counts == "attempt" else 0
-        _write(
-            db,
-            claim,
-            state="pending",
-            sections_done=0,
-            attempts=evaluation.c.attempts + counted,
-            not_before=_in(decision.delay_s),
-            **end,
-        )
-    tell(
-        db,
-        claim.id,
-        "quarantined" if isinstance(decision, Quarantine) else "retry",
-        fence=claim.fence,
-        worker=claim.worker,
-        run_id=claim.run_id,
-        code=decision.code,
-        detail=decision.detail,
-    )
+        _write(db, claim, state="pending", sections_done=0, not_before=_in(decision.delay_s), **common)
+    kind = "quarantined" if isinstance(decision, Quarantine) else "retry"
+    tell(db, claim.id, kind, fence=claim.fence, worker=claim.worker, run_id=claim.run_id, **_told(decision))
+
+
+def _told(decision: Decision) -> dict[str, object]:
+    """What an event keeps of a decision."""
+    told: dict[str, object] = {"code": decision.code, "detail": decision.detail, "counts": decision.counts}
+    return told if isinstance(decision, Quarantine) else {**told, "delay_s": decision.delay_s}
 
 
 def expire_leases(db: Connection, *, limit: int = EXPIRED_MAX) -> int:
     """Takes back rows whose worker stopped renewing; how many."""
     rows = db.execute(
-        select(evaluation.c.id, evaluation.c.fence, evaluation.c.stalls, evaluation.c.worker)
+        select(evaluation.c.id, evaluation.c.fence, evaluation.c.stalls, evaluation.c.worker, evaluation.c.run_id)
         .where(evaluation.c.state == "running", evaluation.c.leased_until < func.clock_timestamp())
         .order_by(evaluation.c.leased_until)
         .limit(limit)
@@ -235,7 +232,8 @@ def expire_leases(db: Connection, *, limit: int = EXPIRED_MAX) -> int:
             "quarantined" if stuck else "expired",
             fence=row.fence + 1,
             worker=row.worker,
-            code=decision.code,
+            run_id=row.run_id,
+            **_told(decision),
         )
     return len(rows)
 
@@ -259,7 +257,8 @@ def due(db: Connection, *, most: int = 1_000_000) -> int:
 
 
 def seen(db: Connection, *, name: str, kind: str, version: str) -> None:
-    """This worker or reconciler is alive."""
+    """This worker or reconciler is alive; those that vanished long ago are forgotten."""
+    db.execute(node.delete().where(node.c.seen_at < _in(-FORGOTTEN_AFTER_S)))
     statement = insert(node).values(name=name, kind=kind, version=version)
     db.execute(
         statement.on_conflict_do_update(

@@ -7,11 +7,10 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from evaluator.errors import Conflict, NotFound
-from evaluator.manifest import Manifest
+from evaluator.manifest import CONSENT_DENIED as CONSENT_DENIED  # noqa: PLC0414  said again for its readers
+from evaluator.manifest import Manifest, consent_after
 from evaluator.storage.tables import evaluation, evaluation_event, intake_rejection, interview, rubric
 from rubrics.model import Rubric
-
-CONSENT_DENIED = frozenset({"refused", "withdrawn"})
 
 
 def release_rubric(db: Connection, value: Rubric) -> None:
@@ -48,17 +47,42 @@ def released_rubrics(db: Connection) -> tuple[Rubric, ...]:
 
 
 def take_in(db: Connection, manifest: Manifest) -> Literal["new", "updated", "unchanged"]:
-    """Writes the interview's row from its manifest; the same manifest again changes nothing."""
+    """Writes the interview's row from its manifest; the same manifest again changes nothing.
+
+    A denial of consent that is known stays, unless this manifest holds a grant dated later.
+    """
     row = _interview_row(manifest)
     inserted = db.execute(insert(interview).values(row).on_conflict_do_nothing().returning(interview.c.id)).first()
     if inserted is not None:
         return "new"
-    known = db.execute(
-        select(interview.c.manifest).where(interview.c.id == manifest.interview_id).with_for_update(key_share=True)
-    ).scalar_one()
-    if known == row["manifest"]:
+    known = _known_manifest(db, manifest.interview_id)
+    if known is None:
+        raise Conflict(f"interview {manifest.interview_id} was removed meanwhile; take it in again")
+    consent = consent_after(known.consent, manifest.consent)
+    return _replace(db, known, manifest.model_copy(update={"consent": consent}))
+
+
+def deny(db: Connection, manifest: Manifest) -> None:
+    """Takes over a denial of consent and nothing else, from a manifest that is otherwise no good.
+
+    An interview that is not known has nothing that could be scored.
+    """
+    known = _known_manifest(db, manifest.interview_id)
+    if known is not None and manifest.consent.status in CONSENT_DENIED:
+        _replace(db, known, known.model_copy(update={"consent": consent_after(known.consent, manifest.consent)}))
+
+
+def _known_manifest(db: Connection, interview_id: str) -> Manifest | None:
+    """The interview's manifest, which nobody else may change until the transaction ends."""
+    query = select(interview.c.manifest).where(interview.c.id == interview_id).with_for_update(key_share=True)
+    known = db.execute(query).scalar_one_or_none()
+    return None if known is None else Manifest.model_validate(known)
+
+
+def _replace(db: Connection, known: Manifest, manifest: Manifest) -> Literal["updated", "unchanged"]:
+    if known == manifest:
         return "unchanged"
-    db.execute(interview.update().where(interview.c.id == manifest.interview_id).values(row))
+    db.execute(interview.update().where(interview.c.id == manifest.interview_id).values(_interview_row(manifest)))
     if manifest.consent.status in CONSENT_DENIED:
         _block(db, manifest.interview_id)
     return "updated"

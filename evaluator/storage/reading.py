@@ -162,16 +162,23 @@ class Event(Frozen):
     """One line of an evaluation's story."""
 
     at: datetime
+    evaluation: int
+    evaluation_key: str
+    model: str
+    rubric: str  # id@version
     kind: str
     fence: int
     worker: str | None
+    run: str | None
     detail: dict[str, Any]
 
 
 def history(db: Connection, interview_id: str) -> Sequence[Event]:
     """All that happened to an interview's evaluations, in order."""
     query = text(
-        "SELECT v.at, v.kind, v.fence, v.worker, v.detail FROM evaluation_event v "
-        "JOIN evaluation e ON e.id = v.evaluation_id WHERE e.interview_id = :id ORDER BY v.id LIMIT 10000"
+        "SELECT v.at, e.id AS evaluation, e.evaluation_key, e.model, e.rubric_id || '@' || e.rubric_version AS rubric, "
+        "v.kind, v.fence, v.worker, r.name AS run, v.detail FROM evaluation_event v "
+        "JOIN evaluation e ON e.id = v.evaluation_id LEFT JOIN run r ON r.id = v.run_id "
+        "WHERE e.interview_id = :id ORDER BY v.id LIMIT 10000"
     )
     return [Event.model_validate(dict(row)) for row in db.execute(query, {"id": interview_id}).mappings()]

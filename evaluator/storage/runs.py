@@ -1,5 +1,7 @@
 """Runs: what they selected, where their members stand, and when they end."""
 
+import itertools
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
@@ -7,7 +9,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Row, Select, and_, exists, func, not_, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
-from evaluator.errors import Conflict, NotFound
+from evaluator.errors import CheckpointCorrupt, Conflict, NotFound
 from evaluator.evaluation import COUNTS, Only, RunCounts
 from evaluator.judging import Sampling
 from evaluator.prompts import PROMPT_VERSION, evaluation_key
@@ -217,9 +219,18 @@ _AFRESH: Mapping[str, Any] = {
     "detail": None,
 }
 
+_RETRIED: Mapping[str, Any] = {**_AFRESH, "fence": evaluation.c.fence + 1}
+
 
 def _move(
-    db: Connection, run_id: int, ids: Sequence[int], *, kind: str, states: Sequence[str], values: Mapping[str, Any]
+    db: Connection,
+    run_id: int,
+    ids: Sequence[int],
+    *,
+    kind: str,
+    states: Sequence[str],
+    values: Mapping[str, Any],
+    **detail: Any,
 ) -> None:
     """Brings those of the rows that are in one of the states into another, and tells it."""
     moved = db.execute(
@@ -229,7 +240,113 @@ def _move(
         .returning(evaluation.c.id, evaluation.c.fence)
     ).all()
     for row in moved:
-        tell(db, row.id, kind, fence=row.fence, run_id=run_id)
+        tell(db, row.id, kind, fence=row.fence, run_id=run_id, **detail)
+
+
+class Retried(Frozen):
+    """What a retry brought back."""
+
+    run: str  # in whose name the rows are tried again
+    interviews: tuple[str, ...]  # that waited for a person and are tried again
+    taken_along: int  # others that the closed run had left unfinished
+    corrupt: tuple[tuple[str, str], ...]  # (interview id, evaluation key) of those that a checkpoint kept from going on
+
+
+def retry_run(
+    db: Connection, name: str, *, reason: str, only_failed: bool = False, require_consent: bool = False
+) -> Retried | None:
+    """Gives the run's quarantined rows another chance under a new fence; None when there is nothing to try again.
+
+    A closed run's numbers never change: its rows become members of a new run NAME-retry-N, with those that it left
+    unfinished unless `only_failed`. The rows stay locked until the transaction ends. NotFound.
+    """
+    found = _locked_run(db, name)
+    closed = found.state == "closed"
+    waiting = _members_in(db, found.id, ("quarantined",), require_consent=require_consent, lock=True)
+    denied = [r.id for r in waiting if r.denied]
+    _move(db, found.id, denied, kind="blocked", states=("quarantined",), values=_BLOCKED)
+    failed = [r for r in waiting if not r.denied]
+    others: list[AnyRow] = []
+    if closed and not only_failed:
+        left = _members_in(db, found.id, ("pending", "running"), require_consent=require_consent)
+        others = [r for r in left if not r.denied]
+    if not failed and not others:
+        return None
+    run_id, run_name = _retry_run_row(db, found, name) if closed else (found.id, name)
+    if closed:
+        values = [{"run_id": run_id, "evaluation_id": r.id} for r in (*failed, *others)]
+        db.execute(insert(run_member), values)
+    ids = [r.id for r in failed]
+    _move(db, run_id, ids, kind="retried", states=("quarantined",), values=_RETRIED, reason=reason)
+    return Retried(
+        run=run_name,
+        interviews=tuple(r.interview_id for r in failed),
+        taken_along=len(others),
+        corrupt=tuple((r.interview_id, r.evaluation_key) for r in failed if r.code == CheckpointCorrupt.code),
+    )
+
+
+def _members_in(
+    db: Connection, run_id: int, states: Sequence[str], *, require_consent: bool, lock: bool = False
+) -> Sequence[AnyRow]:
+    """Members whose evaluation is in one of the states, and whether their consent forbids it.
+
+    Rows that a worker may hold are better not locked: its heartbeat would wait.
+    """
+    denying = (*CONSENT_DENIED, "unknown") if require_consent else tuple(CONSENT_DENIED)
+    e = evaluation.c
+    query = (
+        select(e.id, e.interview_id, e.evaluation_key, e.code, interview.c.consent.in_(denying).label("denied"))
+        .join(run_member, run_member.c.evaluation_id == e.id)
+        .join(interview, interview.c.id == e.interview_id)
+        .where(run_member.c.run_id == run_id, run_member.c.skipped.is_(None), e.state.in_(states))
+        .order_by(e.id)
+    )
+    return db.execute(query.with_for_update(of=evaluation) if lock else query).all()
+
+
+_RETRY_NAME = re.compile(r"-retry-[0-9]+$")
+
+
+def _retry_run_row(db: Connection, closed: AnyRow, name: str) -> tuple[int, str]:
+    """A new open run with the selection and the judge of the closed one, under the next free name."""
+    base = _RETRY_NAME.sub("", name)
+    taken = set(
+        db.execute(select(run.c.name).where(run.c.name.startswith(f"{base}-retry-", autoescape=True))).scalars()
+    )
+    new = next(f"{base}-retry-{n}" for n in itertools.count(1) if f"{base}-retry-{n}" not in taken)
+    statement = insert(run).values(name=new, selection=closed.selection, model=closed.model).on_conflict_do_nothing()
+    run_id = db.execute(statement.returning(run.c.id)).scalar_one_or_none()
+    if run_id is None:
+        raise Conflict(f"run {new} was opened by somebody else just now; see: debrief run status {new}")
+    return run_id, new
+
+
+def pause_run(db: Connection, name: str) -> None:
+    """Nothing more is claimed for the run until it is resumed; rows in hand are finished.
+
+    NotFound; Conflict: it is closed.
+    """
+    _set_state(db, name, "paused")
+
+
+def unpause_run(db: Connection, name: str) -> None:
+    """Rows of the run are claimed again. NotFound; Conflict: it is closed."""
+    _set_state(db, name, "open")
+
+
+def _set_state(db: Connection, name: str, state: Literal["open", "paused"]) -> None:
+    found = _locked_run(db, name)
+    if found.state == "closed":
+        raise Conflict(f"run {name} is closed ({found.closed_because}); try what it left: debrief run retry {name}")
+    db.execute(run.update().where(run.c.id == found.id).values(state=state))
+
+
+def _locked_run(db: Connection, name: str) -> AnyRow:
+    found = db.execute(select(run).where(run.c.name == name).with_for_update()).first()
+    if found is None:
+        raise NotFound(f"run {name} does not exist; see: debrief run list")
+    return found
 
 
 # Where a member stands; a closed run's outcome is written once and never follows later work.
@@ -295,12 +412,12 @@ def run_failures(db: Connection, name: str, *, limit: int = 100) -> tuple[Mappin
 
 
 def close_runs(db: Connection) -> int:
-    """Closes open runs that have nothing left to do, or are past their deadline; how many."""
+    """Closes runs, paused ones too, that have nothing left to do or are past their deadline; how many."""
     left = f"EXISTS (SELECT 1 {_MEMBERS} WHERE m.run_id = r.id AND {_STANDING} IN ('pending', 'running'))"
     rows = db.execute(
         text(
             f"SELECT r.id, CASE WHEN {left} THEN 'deadline' ELSE 'finished' END AS because "
-            f"FROM run r WHERE r.state = 'open' AND (r.deadline <= clock_timestamp() OR NOT {left}) "
+            f"FROM run r WHERE r.state <> 'closed' AND (r.deadline <= clock_timestamp() OR NOT {left}) "
             "ORDER BY r.id LIMIT 50 FOR UPDATE SKIP LOCKED"
         )
     ).all()
@@ -328,8 +445,6 @@ def close_run(db: Connection, run_id: int, *, because: str) -> None:
 
 def close_run_named(db: Connection, name: str, *, because: str) -> None:
     """Closes a run by its name, once; NotFound. A closed one stays as it is."""
-    found = db.execute(select(run.c.id, run.c.state).where(run.c.name == name).with_for_update()).first()
-    if found is None:
-        raise NotFound(f"run {name} does not exist; see: debrief run list")
+    found = _locked_run(db, name)
     if found.state != "closed":
         close_run(db, found.id, because=because)

@@ -8,6 +8,7 @@ from evaluator.errors import (
     DatabaseUnavailable,
     DebriefError,
     DigestMismatch,
+    EngineBusy,
     EngineRejected,
     EngineUnavailable,
     ObjectMissing,
@@ -19,11 +20,13 @@ from evaluator.evaluation import (
     ATTEMPTS_MAX,
     COUNTS,
     STALLS_MAX,
+    Delays,
     Quarantine,
     Retry,
     RunCounts,
     after_expiry,
     after_failure,
+    after_time_limit,
 )
 
 
@@ -34,6 +37,58 @@ def test_infrastructure_is_tried_again_soon_and_never_counts(kind, attempts):
     decision = after_failure(attempts, kind("down"))
 
     assert Retry(delay_s=30.0, counts="nothing", code=kind.code, detail="down") == decision
+
+
+@pytest.mark.parametrize("kind", [StoreUnavailable, StoreForbidden, DatabaseUnavailable])
+def test_a_healthy_engine_says_nothing_about_other_services(kind):
+    """Only the engine's own failure can turn out to be the interview's."""
+    decision = after_failure(2, kind("down"), canary_ok=True)
+
+    assert ("retry", "nothing") == (decision.kind, decision.counts)
+
+
+def test_an_engine_that_fails_the_canary_too_is_infrastructure():
+    """An outage never counts, however often."""
+    decision = after_failure(2, EngineUnavailable("503"), canary_ok=False)
+
+    assert ("retry", "nothing", "engine") == (decision.kind, decision.counts, decision.code)
+
+
+def test_an_engine_that_fails_at_one_interview_only_counts_against_it():
+    """Tried again later, with another seed, and then left to a person: nothing is tried for ever."""
+    error = EngineUnavailable("section design: 500")
+    decisions = [after_failure(attempts, error, canary_ok=True) for attempts in (0, 1, 2)]
+
+    assert [("retry", 60.0), ("retry", 120.0)] == [(d.kind, d.delay_s) for d in decisions[:2]]
+    assert "quarantine" == decisions[2].kind
+    assert {"engine_error_on_this_content"} == {d.code for d in decisions}
+    assert {"section design: 500; yet the engine answered a canary request right after it"} == {
+        d.detail for d in decisions
+    }
+
+
+def test_the_delays_are_the_settings():
+    """A harness shortens them."""
+    delays = Delays(infrastructure_s=0.5, content_s=0.25)
+
+    assert 0.5 == after_failure(0, StoreUnavailable("down"), delays=delays).delay_s
+    assert [0.25, 0.5] == [after_failure(n, EngineRejected("400"), delays=delays).delay_s for n in (0, 1)]
+
+
+def test_a_time_limit_without_a_new_section_is_a_stall():
+    """Until a person must look."""
+    decisions = [after_time_limit(stalls, progressed=False, limit="840 s") for stalls in range(STALLS_MAX)]
+
+    assert ["retry"] * (STALLS_MAX - 1) + ["quarantine"] == [d.kind for d in decisions]
+    assert {"stall"} == {d.counts for d in decisions}
+    assert ("stalled", True) == (decisions[-1].code, "840 s" in decisions[-1].detail)
+
+
+def test_a_time_limit_after_a_new_section_counts_for_nothing():
+    """A long interview gets there section by section."""
+    decision = after_time_limit(STALLS_MAX - 1, progressed=True, limit="840 s")
+
+    assert ("retry", 0.0, "nothing") == (decision.kind, decision.delay_s, decision.counts)
 
 
 @pytest.mark.parametrize(
@@ -93,3 +148,10 @@ def test_open_members_are_those_that_run_or_wait():
     counts = RunCounts(selected=9, scored=1, failed=1, blocked=1, skipped=1, running=2, pending=3)
 
     assert 5 == counts.open
+
+
+def test_a_busy_engine_is_never_the_interviews_fault() -> None:
+    """A rate limit counts no attempt, though the canary gets through."""
+    decision = after_failure(2, EngineBusy("429"), canary_ok=True)
+
+    assert ("retry", "nothing") == (decision.kind, decision.counts)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import threading
 
 import pytest
 
@@ -15,6 +16,7 @@ from evaluator.errors import (
     EngineRejected,
     EngineUnavailable,
     LeaseLost,
+    ObjectExists,
     ObjectMissing,
     StoreForbidden,
     StoreUnavailable,
@@ -28,6 +30,7 @@ from evaluator.pipeline import (
     SectionFacts,
     Tools,
     attempt_sampling,
+    discard_checkpoints,
     evaluate,
     fetch_transcript,
     recompute,
@@ -327,8 +330,32 @@ def test_a_checkpoint_beyond_every_size_is_refused():
     store, work = stored(), a_work()
     store.create(key_of(work, "design"), good_checkpoint() + b" " * CHECKPOINT_BYTES_MAX)
 
-    with pytest.raises(ContentError):
+    with pytest.raises(CheckpointCorrupt, match="larger than"):
         run(work, store)
+
+
+def test_a_checkpoint_of_a_newer_version_says_what_to_do():
+    """It is not broken: this worker is too old for it."""
+    store, work = stored(), a_work()
+    newer = good_checkpoint().replace(b'"schema_version":1', b'"schema_version":2,"new_field":1')
+    store.create(key_of(work, "design"), newer)
+
+    with pytest.raises(CheckpointCorrupt, match=r"newer version \(schema 2, this one reads 1\); upgrade this worker"):
+        run(work, store)
+
+
+def test_discarded_checkpoints_are_judged_again():
+    """Those of this evaluation only."""
+    store, judge = stored(), ScriptedJudge()
+    run(a_work(), store)
+    other = checkpoint_key("iv-1", "f" * 64, "design")
+    store.create(other, b"{}")
+
+    removed = discard_checkpoints(store, "iv-1", a_work().evaluation_key)
+
+    assert (3, [other]) == (removed, store.names(CHECKPOINTS))
+    run(a_work(), store, judge)
+    assert ALL == judge.sections
 
 
 def test_a_good_checkpoint_by_hand_is_used():
@@ -349,6 +376,86 @@ def test_the_other_sections_of_a_corrupt_one_are_kept():
     with pytest.raises(CheckpointCorrupt):
         run(work, store)
 
+    assert set(SECTIONS) == set(checkpoints(store))
+
+
+# Whatever the store does
+
+
+class Faulty(MemoryStore):
+    """Its k-th call, or every call from the k-th on, fails: before it did anything, or after with its answer lost."""
+
+    def __init__(self, k: int, error: Exception, *, done: bool, burst: bool = False) -> None:
+        super().__init__()
+        self.objects = stored().objects
+        self.calls, self.fired = 0, 0
+        self._k, self._error, self._done, self._burst = k, error, done, burst
+        self._counting = threading.Lock()
+
+    def get(self, key, *, bytes_max=64 * 1024 * 1024):
+        """As MemoryStore, or the fault."""
+        if self._fails():
+            raise self._error
+        return super().get(key, bytes_max=bytes_max)
+
+    def create(self, key, data, *, media_type="application/json"):
+        """As MemoryStore, or the fault, or both."""
+        fails = self._fails()
+        if not fails or self._done:
+            super().create(key, data)
+        if fails:
+            raise self._error
+
+    def _fails(self) -> bool:
+        with self._counting:
+            self.calls += 1
+            fails = self.calls == self._k or (self._burst and self.calls > self._k)
+            self.fired += fails
+        return fails
+
+
+STORE_CALLS = 7  # of an undisturbed evaluation: the transcript, and for each of three sections a look and a write
+
+
+def test_an_undisturbed_evaluation_makes_few_calls_to_the_store():
+    """So that the tests below break each of them."""
+    store = Faulty(0, StoreUnavailable("never"), done=False)
+    run(a_work(), store)
+
+    assert (STORE_CALLS, 0) == (store.calls, store.fired)
+
+
+@pytest.mark.parametrize("burst", [False, True], ids=["once", "from then on"])
+@pytest.mark.parametrize("done", [False, True], ids=["refused", "answer lost"])
+@pytest.mark.parametrize("error", [StoreUnavailable("503"), StoreForbidden("403: s3:PutObject")], ids=["503", "403"])
+@pytest.mark.parametrize("k", range(1, STORE_CALLS + 1))
+def test_whatever_call_to_the_store_fails_a_later_run_ends_the_same(k, error, done, burst):
+    """An outage, never the interview's fault; then byte-equal, and only what was in flight is judged again."""
+    store, judge = Faulty(k, error, done=done, burst=burst), ScriptedJudge(all_at(4, {4: 0.7, 3: 0.3}))
+    with pytest.raises(type(error)):
+        run(a_work(), store, judge)
+    judged, kept = judge.calls, len(checkpoints(store))
+    calm = MemoryStore()
+    calm.objects = store.objects
+
+    evaluated = run(a_work(), calm, judge)
+
+    reference = run(a_work(), stored(), ScriptedJudge(all_at(4, {4: 0.7, 3: 0.3})))
+    assert store.fired >= 1
+    assert reference.scorecard.to_bytes() == evaluated.scorecard.to_bytes()
+    assert judge.calls == judged + len(ALL) - kept
+    assert judge.calls - len(ALL) <= (len(ALL) if burst else 1)
+
+
+@pytest.mark.parametrize("k", range(1, len(ALL) + 1))
+def test_a_write_that_the_store_repeats_is_still_ours(k):
+    """A client that sends a PUT again, as its answer was lost, gets a 412 for its own bytes: no section is lost."""
+    store, judge = Faulty(k, ObjectExists("412"), done=True), ScriptedJudge(all_at(4))
+    store.get = lambda key, *, bytes_max=1: MemoryStore.get(store, key, bytes_max=bytes_max)
+
+    evaluated = run(a_work(), store, judge)
+
+    assert (4.0, 3) == (evaluated.scorecard.overall.value, judge.calls)
     assert set(SECTIONS) == set(checkpoints(store))
 
 
@@ -416,6 +523,7 @@ def test_one_failing_section_costs_one_call_later():
         (LeaseLost, {"design": EngineUnavailable("down"), "teamwork": LeaseLost("gone")}),
         (Drained, {"design": EngineUnavailable("down"), "teamwork": Drained("stop")}),
         (LeaseLost, {"design": Drained("stop"), "teamwork": LeaseLost("gone")}),
+        (StoreUnavailable, {"design": EngineUnavailable("500"), "teamwork": StoreUnavailable("down")}),
         (ZeroDivisionError, {"design": LeaseLost("gone"), "teamwork": ZeroDivisionError()}),
     ],
 )

@@ -252,6 +252,42 @@ def test_warm_up_names_the_schema_that_fails(fault: str, error: type[DebriefErro
         run(stub.url, lambda engine: engine.warm_up((SCHEMA, ONE), MODEL))
 
 
+def canary(stub: StubEngine, *, timeout_s: float = 10.0) -> None:
+    """One canary request."""
+    run(stub.url, lambda engine: engine.canary(MODEL, SCHEMA), timeout_s=timeout_s)
+
+
+def test_canary_is_one_judgement_without_an_interview() -> None:
+    """It learns nothing and asks nothing else of the engine's judge."""
+    with StubEngine() as stub:
+        canary(stub)
+
+    assert (1, 1) == (stub.calls["judged"], stub.calls[CHAT])
+
+
+@pytest.mark.parametrize("fault", ["status:500", "status:503", "status:429", "disconnect", "garbage", "hang"])
+def test_canary_tells_that_the_engine_is_down(fault: Fault) -> None:
+    """Whatever the engine does instead of answering."""
+    with StubEngine(faults=[fault]) as stub, pytest.raises(EngineUnavailable):
+        canary(stub, timeout_s=0.5)
+
+
+def test_canary_waits_for_no_slot() -> None:
+    """Interviews that hang in every slot do not make a healthy engine look down."""
+
+    async def beside(engine: VllmEngine) -> None:
+        await engine.warm_up((), MODEL)
+        stuck = [asyncio.ensure_future(engine.complete(request(user=f"U{n}"))) for n in range(6)]
+        await asyncio.sleep(0.2)
+        await engine.canary(MODEL, SCHEMA)
+        for one in stuck:
+            one.cancel()
+        await asyncio.gather(*stuck, return_exceptions=True)
+
+    with StubEngine(faults=["hang"] * 4) as stub:
+        run(stub.url, beside)
+
+
 def test_no_more_calls_at_once_than_allowed() -> None:
     """The rest waits for a slot, and waiting counts neither against the time limit nor as duration."""
 

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import ExitStack
 
 import pytest
 from sqlalchemy import text
@@ -9,9 +10,10 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from evaluator.errors import DatabaseUnavailable, UsageFault
-from evaluator.storage.database import Database
+from evaluator.storage.database import CONNECT_TIMEOUT_S, IDLE_IN_TRANSACTION_S, Database
 from evaluator.storage.interviews import known_interviews, take_in
 from tests.integration.storage.builders import a_manifest, stock, waiting_sessions
+from tests.integration.storage.freezing import frozen
 
 
 def unavailable(url: str) -> str:
@@ -110,6 +112,84 @@ def test_statement_that_takes_too_long_is_an_outage(database):
     with pytest.raises(DatabaseUnavailable, match="statement timeout"), database.begin() as db:
         db.execute(text("SET LOCAL statement_timeout = 50"))
         db.execute(text("SELECT pg_sleep(5)"))
+
+
+@pytest.fixture
+def impatient(database_url):
+    """Connections whose statements may take half a second."""
+    database = Database(database_url, connections=1, patience_s=0.5)
+    yield database
+    database.close()
+
+
+def test_statement_on_a_frozen_server_ends(database, impatient):
+    """A server that stands still in mid-transaction keeps none of its own limits; the client's holds."""
+    with pytest.raises(DatabaseUnavailable, match=r"no answer within 1\.5 s"), impatient.begin() as db:
+        db.execute(text("SELECT 1"))
+        with frozen(database):
+            started_at = time.monotonic()
+            try:
+                db.execute(text("SELECT 1"))
+            finally:
+                took_s = time.monotonic() - started_at
+
+    assert took_s == pytest.approx(1.5, abs=0.7)
+
+
+def test_commit_on_a_frozen_server_ends(database, impatient):
+    """So does a commit, of which nobody knows whether it counts."""
+    with (
+        ExitStack() as stack,
+        pytest.raises(DatabaseUnavailable, match=r"no answer within 1\.5 s"),
+        impatient.begin() as db,
+    ):
+        db.execute(text("CREATE TABLE t ()"))
+        stack.enter_context(frozen(database))
+
+
+def test_transaction_on_a_frozen_server_ends(database, impatient):
+    """A pooled connection is given up, a new one is not got: both within their limits."""
+    with impatient.begin() as db:
+        db.execute(text("SELECT 1"))
+
+    with frozen(database):
+        started_at = time.monotonic()
+        with pytest.raises(DatabaseUnavailable), impatient.begin():
+            pass
+        took_s = time.monotonic() - started_at
+
+    assert took_s < 1.5 + CONNECT_TIMEOUT_S + 2
+
+
+def test_server_that_goes_on_is_used_again(database, impatient):
+    """After the freeze the next transaction is as any other."""
+    with frozen(database), pytest.raises(DatabaseUnavailable), impatient.begin():
+        pass
+
+    with impatient.begin() as db:
+        assert 1 == db.execute(text("SELECT 1")).scalar_one()
+
+
+def test_transaction_may_be_more_patient(impatient):
+    """A longer time limit of its own is the client's too, and for this transaction only."""
+    with impatient.begin() as db:
+        db.execute(text("SET LOCAL statement_timeout = 5000"))
+        db.execute(text("SELECT pg_sleep(2)"))
+
+    with pytest.raises(DatabaseUnavailable, match="statement timeout"), impatient.begin() as db:
+        db.execute(text("SELECT pg_sleep(2)"))
+
+
+def test_lock_of_a_frozen_client_is_freed(impatient):
+    """A client that stands still in mid-transaction loses it: others wait for its locks."""
+    with pytest.raises(DatabaseUnavailable), impatient.begin() as db:
+        db.execute(text("SET LOCAL idle_in_transaction_session_timeout = 100"))
+        time.sleep(0.5)
+        db.execute(text("SELECT 1"))
+
+    with impatient.begin() as db:
+        default = db.execute(text("SHOW idle_in_transaction_session_timeout")).scalar_one()
+    assert f"{IDLE_IN_TRANSACTION_S}s" == default
 
 
 def test_deadlock_may_be_tried_again(database):

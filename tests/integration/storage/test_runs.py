@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,11 +20,14 @@ from evaluator.storage.runs import (
     close_run,
     close_run_named,
     close_runs,
+    pause_run,
+    retry_run,
     run_counts,
     run_failures,
     run_list,
     run_status,
     selected,
+    unpause_run,
 )
 from tests.factories import MODEL, a_rubric, a_transcript
 from tests.integration.storage.builders import (
@@ -506,3 +510,189 @@ def test_expired_rows_of_a_run_are_pending_again(database):
         expire_leases(db)
 
     assert 1 == counts(database).pending
+
+
+# Retry, pause, stop
+
+
+def test_retry_of_an_open_run_brings_the_failed_ones_back(database):
+    """Under a new fence, with fresh counters, in the same run; the story holds the reason."""
+    prepared(database, 2)
+    spoil(database)
+
+    retried = retry(database)
+
+    row = row_of(database)
+    assert ("run-1", ("iv-1",), 0) == (retried.run, retried.interviews, retried.taken_along)
+    assert ("pending", 2, 0, 0, None) == tuple(row[n] for n in ("state", "fence", "attempts", "stalls", "code"))
+    assert ["claimed", "quarantined", "retried"] == story(database)
+    (event,) = rows(database, "SELECT detail FROM evaluation_event WHERE kind = 'retried'")
+    assert "the judge was changed" == event["detail"]["reason"]
+    assert "iv-1" == a_claim(database).work.interview_id
+
+
+def test_retry_of_a_closed_run_opens_a_new_one(database):
+    """The closed run's numbers stay; the new one has only what it failed at."""
+    prepared(database, 3)
+    spoil(database)
+    finish(database)
+    finish(database)
+    close(database)
+    before = counts(database)
+
+    retried = retry(database)
+    finish(database)
+    close(database)
+
+    assert ("run-1-retry-1", before) == (retried.run, counts(database))
+    assert (1, 1) == (counts(database, "run-1-retry-1").selected, counts(database, "run-1-retry-1").scored)
+    assert "done" == row_of(database)["state"]
+
+
+def test_retries_of_a_run_are_numbered(database):
+    """Also when the retry is retried; the name does not grow."""
+    prepared(database)
+    names = []
+    for name in ("run-1", "run-1-retry-1", "run-1"):
+        spoil(database)
+        close(database)
+        names.append(retry(database, name).run)
+
+    assert ["run-1-retry-1", "run-1-retry-2", "run-1-retry-3"] == names
+
+
+@pytest.mark.parametrize(("only_failed", "expected"), [(False, 3), (True, 1)])
+def test_retry_of_a_stopped_run_takes_along_what_it_left(database, only_failed, expected):
+    """Unless only the failed ones are wanted."""
+    prepared(database, 3)
+    spoil(database)
+    stop(database)
+
+    retried = retry(database, only_failed=only_failed)
+
+    assert expected == counts(database, retried.run).selected
+    assert expected - 1 == retried.taken_along
+
+
+def test_nothing_failed_is_nothing_to_retry(database):
+    """No run is opened for it."""
+    prepared(database)
+    finish(database)
+    close(database)
+
+    assert retry(database) is None
+    assert 1 == rows(database, "SELECT count(*) AS n FROM run")[0]["n"]
+
+
+def test_retry_asks_for_consent_again(database):
+    """An interview whose consent was withdrawn since is blocked, not judged."""
+    prepared(database)
+    spoil(database)
+    change(database, "UPDATE interview SET consent = 'withdrawn'")
+
+    assert retry(database) is None
+    assert "blocked" == row_of(database)["state"]
+
+
+def test_retry_names_the_rows_whose_checkpoints_stand_in_the_way(database):
+    """Their objects can then be removed before the transaction ends."""
+    prepared(database)
+    claim = a_claim(database)
+    with database.begin() as db:
+        fail(db, claim, Quarantine(code="checkpoint_corrupt", detail="checkpoint k does not parse"))
+
+    assert (("iv-1", claim.work.evaluation_key),) == retry(database).corrupt
+
+
+def test_rows_are_nobodys_while_a_retry_goes_on(database):
+    """No worker claims them before it is committed."""
+    prepared(database)
+    spoil(database)
+
+    with database.begin() as db:
+        retry_run(db, "run-1", reason="the judge was changed")
+        before = claimed(database)
+
+    assert before is None
+    assert claimed(database) is not None
+
+
+def test_two_retries_at_once_bring_a_row_back_once(database):
+    """The second waits and finds nothing."""
+    prepared(database, 2)
+    spoil(database)
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda _: retry(database), range(2)))
+
+    assert 1 == sum(one is not None for one in found)
+    assert 1 == story(database).count("retried")
+
+
+def test_pause_and_resume(database):
+    """Nothing is claimed in between, what is in hand is finished, and again goes on."""
+    prepared(database, 2)
+    claim = a_claim(database)
+    with database.begin() as db:
+        pause_run(db, "run-1")
+    paused = claimed(database)
+    with database.begin() as db:
+        finalize(db, claim, a_scorecard(claim), {})
+        pause_run(db, "run-1")
+        unpause_run(db, "run-1")
+
+    assert paused is None
+    assert "iv-2" == a_claim(database).work.interview_id
+    assert 1 == counts(database).scored
+
+
+@pytest.mark.parametrize("change_state", [pause_run, unpause_run])
+def test_closed_run_is_not_paused(database, change_state):
+    """The message says what can be done with it."""
+    prepared(database)
+    stop(database)
+
+    with database.begin() as db, pytest.raises(Conflict, match="debrief run retry run-1"):
+        change_state(db, "run-1")
+
+
+@pytest.mark.parametrize("operation", [pause_run, unpause_run, lambda db, name: retry_run(db, name, reason="x")])
+def test_unknown_run_is_not_changed(database, operation):
+    """It is not found."""
+    with database.begin() as db, pytest.raises(NotFound):
+        operation(db, "night")
+
+
+def test_deadline_closes_a_paused_run(database):
+    """Paused and forgotten, it ends at its time."""
+    prepared(database)
+    with database.begin() as db:
+        pause_run(db, "run-1")
+    change(database, "UPDATE run SET deadline = clock_timestamp() - interval '1 second'")
+
+    assert 1 == close(database)
+    assert "deadline" == rows(database, "SELECT closed_because FROM run")[0]["closed_because"]
+
+
+def test_stop_lets_running_rows_finish_and_claims_nothing_more(database):
+    """The scorecard is kept; the stopped run's numbers stay as they were when it was stopped."""
+    prepared(database, 2)
+    claim = a_claim(database)
+    stop(database)
+    with database.begin() as db:
+        finalize(db, claim, a_scorecard(claim), {})
+
+    assert claimed(database) is None
+    assert "done" == row_of(database)["state"]
+    assert (1, 1, 0) == (counts(database).running, counts(database).pending, counts(database).scored)
+
+
+def retry(database, name="run-1", *, only_failed=False):
+    """What an operator brings back."""
+    with database.begin() as db:
+        return retry_run(db, name, reason="the judge was changed", only_failed=only_failed)
+
+
+def stop(database) -> None:
+    """An operator stops run-1."""
+    with database.begin() as db:
+        close_run_named(db, "run-1", because="stopped")

@@ -6,8 +6,10 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
+import psutil
 import pytest
 from celery.canvas import Signature
 from redis import Redis
@@ -18,7 +20,8 @@ from evaluator.storage.evaluations import alive
 from evaluator.wiring import Services
 from tests.integration.storage.builders import row_of, rows, story
 from tests.integration.workers.fleet import bodies, hand_in, start, states
-from workers.reconcile import tick
+from tests.integration.workers.imds import NOTICE, REBALANCE, RECOMMENDED, TERMINATE, FakeImds
+from workers.reconcile import hints_max, tick
 
 ROOT = Path(__file__).parents[3]
 READY_S = 30.0
@@ -131,6 +134,76 @@ def test_busy_worker_hands_its_row_back(services, stub, workers):
     assert ["claimed", "section", "released", "claimed"] == story(services.database, "iv-2")[:4]
     (kept,) = rows(services.database, "SELECT execution FROM scorecard WHERE interview_id = 'iv-2'")
     assert [False, False, True] == sorted(section["reused"] for section in kept["execution"]["sections"])
+
+
+def test_stopped_worker_finishes_what_it_can_and_claims_nothing(services, stub, settings_of, workers):
+    """SIGTERM with calls in flight that end within the soft shutdown: that row is done, no other is begun."""
+    hand_in(services, 3)
+    start(services)
+    stub.delay_s = 0.7
+    with closing(Services(settings=settings_of(stub, soft_shutdown_s=5.0))) as patient:
+        worker = workers(patient)
+    services.hints.send(3)
+    wait_until(lambda: stub.calls["judged"] >= 4 + 3, 20.0, worker)
+
+    worker.send_signal(signal.SIGTERM)
+
+    assert 0 == worker.wait(timeout=20)
+    assert {"done": 1, "pending": 2} == states(services)
+    assert [1, 0, 0] == sorted(
+        (row["fence"] for row in rows(services.database, "SELECT * FROM evaluation")), reverse=True
+    )
+
+
+def test_stopped_worker_leaves_no_folder(services, workers, tmp_path, monkeypatch):
+    """Its drain folder is gone with it."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    worker = workers(services)
+    during = list(tmp_path.glob("debrief-worker-*"))
+
+    worker.send_signal(signal.SIGTERM)
+    worker.wait(timeout=15)
+
+    assert (1, []) == (len(during), list(tmp_path.glob("debrief-worker-*")))
+
+
+@pytest.mark.parametrize(("path", "body"), [(REBALANCE, RECOMMENDED), (NOTICE, TERMINATE)], ids=["may", "will"])
+def test_machine_about_to_go_claims_nothing_new(services, stub, settings_of, workers, path, body):
+    """After a recommendation or a notice no row is begun, and hints are left to workers that may act on them."""
+    hand_in(services, 2)
+    start(services)
+    with FakeImds() as imds, closing(Services(settings=settings_of(stub, spot=True, imds_url=imds.url))) as on_spot:
+        imds.bodies[path] = body
+        worker = workers(on_spot)
+        wait_until(lambda: imds.calls[path] > 0, 10, worker)
+        time.sleep(0.5)
+        services.hints.send(4)
+        time.sleep(2)
+
+    assert {"pending": 2} == states(services)
+    assert 4 == services.hints.length()
+    assert worker.poll() is None
+
+
+def test_worker_without_an_engine_costs_little(services, stub, settings_of, workers):
+    """It lets each hint go and claims nothing; only a tick brings new hints, and no more than may wait at once."""
+    hand_in(services, 8)
+    start(services)
+    with closing(Services(settings=settings_of(stub, engine_url="http://127.0.0.1:1/v1"))) as sick:
+        worker = workers(sick, slots=2)
+    hints = []
+    for _ in range(8):
+        hints.append(tick(services).hints)
+        time.sleep(0.4)
+    family = [psutil.Process(worker.pid), *psutil.Process(worker.pid).children(recursive=True)]
+    before = sum(sum(process.cpu_times()[:2]) for process in family)
+    hints.append(tick(services).hints)
+    time.sleep(1)
+
+    spent_s = sum(sum(process.cpu_times()[:2]) for process in family) - before
+    assert {"pending": 8} == states(services)
+    assert 0 < max(hints) <= hints_max(1, services)
+    assert spent_s < 0.1 * hints_max(1, services)
 
 
 FORGED = {

@@ -7,6 +7,7 @@ import pytest
 from evaluator.storage.database import Database
 from evaluator.storage.evaluations import expire_leases
 from tests.integration.storage.builders import a_claim, overslept, prepared, row_of
+from tests.integration.storage.freezing import frozen
 from workers.heartbeat import Heartbeat
 
 
@@ -68,6 +69,24 @@ def test_age_tells_when_the_database_cannot(database):
         assert not heartbeat.lost()
         assert wait_until(heartbeat.lost)
         assert time.monotonic() - started_at == pytest.approx(0.6, abs=0.2)
+
+
+def test_age_tells_while_a_renewal_hangs(database, database_url):
+    """With PostgreSQL frozen in mid-renewal the row is lost on time all the same, and letting it go does not hang."""
+    prepared(database)
+    claim = a_claim(database)
+    own = Database(database_url, connections=1, patience_s=8.0)
+
+    with frozen(database):
+        started_at = time.monotonic()
+        with Heartbeat(own, claim, lease_s=0.8, every_s=0.1) as heartbeat:
+            assert wait_until(heartbeat.lost)
+            lost_after_s = time.monotonic() - started_at
+        let_go_after_s = time.monotonic() - started_at - lost_after_s
+    own.close()
+
+    assert lost_after_s == pytest.approx(0.8, abs=0.3)
+    assert let_go_after_s < 2.5
 
 
 def test_outage_shorter_than_the_lease_is_forgotten(database):

@@ -1,18 +1,31 @@
 """Scoring without Celery: due rows are claimed, judged by a stub engine over HTTP, and ended or handed back."""
 
 import asyncio
+import re
 import threading
 import time
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 
+from evaluator.errors import DatabaseUnavailable, StoreForbidden
+from evaluator.pipeline import discard_checkpoints
+from evaluator.storage import evaluations
 from evaluator.storage.evaluations import expire_leases
 from evaluator.storage.interviews import take_in
+from evaluator.storage.runs import retry_run
+from tests.fakes import MemoryStore
 from tests.integration.storage.builders import a_claim, a_manifest, change, due_again, overslept, row_of, rows, story
 from tests.integration.workers.fleet import bodies, hand_in, start, states, the_transcript
 from tests.stub_engine import Abilities, StubEngine
+from workers import scoring
 from workers.node import drain_file
 from workers.scoring import ROWS_PER_HINT, _score, work_through
+
+
+def judgements_left(services) -> int:
+    """Sections of the three that have no checkpoint yet."""
+    return 3 - len(services.store.names("checkpoints/"))
 
 
 def judged(stub: StubEngine) -> int:
@@ -174,10 +187,10 @@ def test_engine_that_refuses_our_schemas_is_not_claimed_for(services, nodes, set
 
 
 def test_outage_in_mid_row_is_not_counted(services, stub, node):
-    """A 503 puts the row back for later, and no further row is tried against the same wall."""
+    """A 503 to the canary too puts the row back for later, and no further row is tried against the same wall."""
     hand_in(services, 3)
     start(services)
-    stub.faults[:] = ["status:503"] * 3
+    stub.faults[:] = ["status:503"] * 4
 
     assert 1 == work_through(node)
 
@@ -198,6 +211,149 @@ def test_sections_done_before_an_outage_are_kept(services, stub, node):
     work_through(node)
 
     assert ({"done": 1}, 1) == (states(services), judged(stub))
+
+
+@pytest.mark.parametrize("fault", ["status:500", "status:503", "disconnect", "garbage", "cut"])
+def test_engine_that_fails_at_one_interview_only_counts_against_it(services, stub, node, fault):
+    """The canary is answered, so it is a content error; the other interviews of the task go on."""
+    hand_in(services, 2)
+    start(services)
+    stub.faults[:] = ["ok", "ok", fault]
+
+    assert 2 == work_through(node)
+
+    row = row_of(services.database)
+    assert ("pending", 1, "engine_error_on_this_content") == (row["state"], row["attempts"], row["code"])
+    assert "done" == row_of(services.database, "iv-2")["state"]
+
+
+def test_interview_at_which_the_engine_always_fails_is_quarantined(services, stub, node):
+    """Three attempts, each with a canary that is answered, and a reason that one can read."""
+    hand_in(services, 1)
+    start(services)
+    for _ in range(3):
+        stub.faults[:] = ["status:500"] * judgements_left(services)
+        work_through(node)
+        due_again(services.database)
+
+    row = row_of(services.database)
+    assert ("quarantined", 3, "engine_error_on_this_content") == (row["state"], row["attempts"], row["code"])
+    assert "answers 500" in row["detail"]
+    assert "canary" in row["detail"]
+    assert row["detail"].startswith("section ")
+
+
+def test_engine_that_hangs_at_one_section_counts_against_it(services, stub, nodes, settings_of):
+    """A time-out is told from an outage by the canary as well."""
+    node = nodes(settings_of(stub, engine_timeout_s=0.5))
+    work_through(node)
+    hand_in(services, 1)
+    start(services)
+    stub.faults[:] = ["hang"]
+
+    work_through(node)
+
+    row = row_of(services.database)
+    assert (1, "engine_error_on_this_content") == (row["attempts"], row["code"])
+
+
+def test_back_offs_are_settings(services, stub, nodes, settings_of):
+    """Shortened here, so that the next hint finds the row due again."""
+    node = nodes(settings_of(stub, infrastructure_delay_s=0.01, content_delay_s=0.01))
+    work_through(node)
+    hand_in(services, 1)
+    start(services)
+    stub.faults[:] = ["status:503"] * 4
+    work_through(node)
+    time.sleep(0.05)
+    stub.faults[:] = ["truncated"]
+    work_through(node)
+    time.sleep(0.05)
+
+    work_through(node)
+
+    assert {"done": 1} == states(services)
+
+
+def test_failure_is_written_once_the_database_is_back(services, stub, node, monkeypatch):
+    """A short outage is not taken for the worker's death: no stall is counted."""
+    monkeypatch.setattr(scoring, "WRITE_AGAIN_S", 0.01)
+    hand_in(services, 1)
+    start(services)
+    stub.faults[:] = ["truncated"]
+    away = iter([DatabaseUnavailable("away")] * 3)
+
+    def fail(*arguments):
+        for error in away:
+            raise error
+        evaluations.fail(*arguments)
+
+    monkeypatch.setattr(scoring, "fail", fail)
+
+    work_through(node)
+
+    row = row_of(services.database)
+    assert ("pending", 1, 0, "cut_answer") == (row["state"], row["attempts"], row["stalls"], row["code"])
+
+
+def test_outage_while_draining_hands_the_row_back_at_once(services, stub, node):
+    """Other nodes may be well: nothing is asked of this one's engine any more."""
+    hand_in(services, 1)
+    start(services)
+    stub.delay_s = 0.5
+    stub.faults[:] = ["status:503"] * 9
+    work = threading.Thread(target=work_through, args=(node,))
+    work.start()
+    _until(lambda: judged(stub) == 3)
+    drain_file().touch()
+    work.join(timeout=20)
+
+    row = row_of(services.database)
+    assert ("pending", 1, 0, 3) == (row["state"], row["interruptions"], row["attempts"], judged(stub))
+
+
+def test_time_limit_without_a_new_section_is_a_stall(services, stub, node, monkeypatch):
+    """The fifth in a row is for a person."""
+    monkeypatch.setattr(scoring, "EVALUATE_TIMEOUT_S", 0.3)
+    hand_in(services, 1)
+    start(services)
+    stub.faults[:] = ["hang"] * 15
+    for _ in range(5):
+        work_through(node)
+
+    row = row_of(services.database)
+    assert ("quarantined", 5, 0, "stalled") == (row["state"], row["stalls"], row["attempts"], row["code"])
+
+
+def test_time_limit_after_a_new_section_counts_for_nothing(services, stub, node, monkeypatch):
+    """What was finished is kept, and the row goes on at once."""
+    monkeypatch.setattr(scoring, "EVALUATE_TIMEOUT_S", 0.6)
+    hand_in(services, 1)
+    start(services)
+    stub.faults[:] = ["ok", "hang", "hang"]
+
+    work_through(node)
+
+    row = row_of(services.database)
+    assert ("done", 0, 0) == (row["state"], row["stalls"], row["attempts"])
+    assert "retry" in story(services.database)
+
+
+def test_soft_time_limit_without_a_new_section_is_a_stall(services, node, monkeypatch):
+    """Celery's backstop counts as the limit inside the task does, and ends the task."""
+
+    async def cut_off(*_):
+        raise SoftTimeLimitExceeded
+
+    monkeypatch.setattr(scoring, "evaluate", cut_off)
+    hand_in(services, 1)
+    start(services)
+
+    with pytest.raises(SoftTimeLimitExceeded):
+        work_through(node)
+
+    row = row_of(services.database)
+    assert ("pending", 1, 0, "time_limit") == (row["state"], row["stalls"], row["interruptions"], row["code"])
 
 
 @pytest.mark.parametrize(("fault", "code"), [("truncated", "cut_answer"), ("reject:400", "engine_rejected")])
@@ -227,6 +383,82 @@ def test_missing_transcript_is_told(services, stub, node):
     row = row_of(services.database)
     assert ("object_missing", 1) == (row["code"], row["attempts"])
     assert 0 == judged(stub)
+
+
+def test_missing_transcript_ends_with_a_person(services, stub, node):
+    """After three looks, with the key and the way out."""
+    hand_in(services, 1)
+    start(services)
+    services.store.delete(a_manifest("iv-1", transcript=the_transcript(1)).transcript.key)
+    for _ in range(3):
+        work_through(node)
+        due_again(services.database)
+
+    row = row_of(services.database)
+    assert ("quarantined", "object_missing", 0) == (row["state"], row["code"], judged(stub))
+    assert "import the interview again" in row["detail"]
+
+
+SPOILED = {
+    "truncated": (lambda good: good[:-20], "does not parse"),
+    "newer": (
+        lambda good: good.replace(b'"schema_version":1', b'"schema_version":2'),
+        "written by a newer version (schema 2, this one reads 1); upgrade this worker",
+    ),
+    "forged": (
+        lambda good: re.sub(rb'(?<="request_sha256":")[0-9a-f]{64}', b"0" * 64, good),
+        "answers another request",
+    ),
+}
+
+
+@pytest.mark.parametrize(("spoil", "reason"), SPOILED.values(), ids=SPOILED.keys())
+def test_checkpoint_that_cannot_be_trusted_is_for_a_person(services, stub, node, spoil, reason):
+    """At once, with its key and the reason; once it is discarded under a new fence the body is what it would be."""
+    hand_in(services, 1)
+    start(services)
+    work_through(node)
+    before = bodies(services)
+    key = services.store.names("checkpoints/")[0]
+    good = services.store.get(key)
+    change(services.database, "TRUNCATE run_member, scorecard, evaluation_event, evaluation, run CASCADE")
+    services.store.delete(key)
+    services.store.create(key, spoil(good))
+    start(services)
+    work_through(node)
+    row = row_of(services.database)
+    assert ("quarantined", "checkpoint_corrupt") == (row["state"], row["code"])
+    assert key in row["detail"]
+    assert reason in row["detail"]
+
+    with services.database.begin() as db:
+        retried = retry_run(db, "run-1", reason="the disk was repaired")
+        for interview_id, evaluation_key in retried.corrupt:
+            discard_checkpoints(services.store, interview_id, evaluation_key)
+    stub.calls.clear()
+    work_through(node)
+
+    assert (3, before) == (judged(stub), bodies(services))
+
+
+def test_missing_permission_is_an_outage_that_names_it(services, stub, node):
+    """Not counted, and no further row is tried against it."""
+
+    class Forbidding(MemoryStore):
+        def create(self, key, data, *, media_type="application/json"):
+            raise StoreForbidden("store s3://b answers 403: permission s3:PutObject is missing for checkpoints/*")
+
+    hand_in(services, 2)
+    start(services)
+    forbidding = Forbidding()
+    forbidding.objects = {key: services.store.get(key) for key in services.store.names("interviews/")}
+    node.services.__dict__["store"] = forbidding
+
+    assert 1 == work_through(node)
+
+    row = row_of(services.database)
+    assert ("pending", 0, "store_forbidden") == (row["state"], row["attempts"], row["code"])
+    assert "s3:PutObject" in row["detail"]
 
 
 def test_consent_withdrawn_in_mid_row_stops_it(services, stub, nodes, settings_of):

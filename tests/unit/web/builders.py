@@ -115,4 +115,15 @@ def an_unscored_row(state: str, **changes: object) -> InterviewRow:
 
 def an_event(kind: str, **detail: object) -> Event:
     """One line of a story."""
-    return Event(at=AT, kind=kind, fence=1, worker="node-1", detail=detail)
+    return Event(
+        at=AT,
+        evaluation=1,
+        evaluation_key="ab" * 32,
+        model="judge@r1",
+        rubric="backend@1",
+        kind=kind,
+        fence=1,
+        worker="node-1",
+        run="night",
+        detail=detail,
+    )

@@ -1,0 +1,51 @@
+"""The input: simulated interviews, a few of them poisoned."""
+
+import dataclasses
+from collections.abc import Mapping
+
+from evaluator.ports import ObjectStore
+from evaluator.transcript import Turn
+from live_agent.simulate import SimulatedInterview, hand_over, simulate_one_of
+from rubrics.library import library
+from rubrics.model import Rubric
+from tests.chaos.marks import ALWAYS_500, BAD_JSON, KILLS_WORKER
+
+PREFIX = "chaos"
+MISSING = "missing transcript"  # deleted from the store after intake
+_MARKED: Mapping[str, str] = {BAD_JSON: "bad json", ALWAYS_500: "section of 500s", KILLS_WORKER: "kills its worker"}
+
+
+def interview_id(number: int) -> str:
+    """The id of that number, from 1, as the simulator gives it."""
+    return f"{PREFIX}-{number:04d}"
+
+
+def plant(stores: tuple[ObjectStore, ...], *, interviews: int, seed: int) -> dict[str, str]:
+    """The interviews handed over to every store, byte by byte the same; poisoned ones by id, with what they are."""
+    rubric = library(
+        (),
+    ).find("backend-eng")
+    step = max(1, interviews // 5)
+    marks = {step * place: mark for place, mark in enumerate(_MARKED, start=1)}
+    planted = {interview_id(number): _MARKED[mark] for number, mark in marks.items()}
+    planted[interview_id(step * 4)] = MISSING
+    for number in range(1, interviews + 1):
+        interview = simulate_one_of(rubric, number=number, count=interviews, seed=seed, prefix=PREFIX)
+        if number in marks:
+            interview = _poisoned(interview, rubric, marks[number])
+        for store in stores:
+            hand_over(store, rubric, interview, candidate_ref=f"C-{number:04d}", requisition="CHAOS")
+    return planted
+
+
+def _poisoned(interview: SimulatedInterview, rubric: Rubric, mark: str) -> SimulatedInterview:
+    """The mark in what the candidate says: in one section where one is to fail, else everywhere."""
+    only = rubric.sections[1].id if mark == ALWAYS_500 else None
+    turns = tuple(_marked(turn, mark) if only in (None, turn.section_id) else turn for turn in interview.turns)
+    return dataclasses.replace(interview, turns=turns)
+
+
+def _marked(turn: Turn, mark: str) -> Turn:
+    if turn.speaker != "candidate":
+        return turn
+    return turn.model_copy(update={"text": f"{turn.text} We also called it {mark} there.", "utterances": ()})
