@@ -3,7 +3,7 @@
 from evaluator.evaluation import RunCounts
 from evaluator.values import Frozen
 
-RATE_MIN_DONE = 2  # interviews that must be finished before an estimate is worth giving
+RATE_MIN_DONE = 2  # sections that must be finished before an estimate is worth giving
 
 
 class Pace(Frozen):
