@@ -31,7 +31,7 @@ test: bootstrap
 	@exec $(BIN)/python -m pytest $(TESTS)
 
 chaos: bootstrap
-	@exec $(BIN)/python -m tests.chaos $(if $(INTERVIEWS),--interviews $(INTERVIEWS)) $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED))
+	@exec $(BIN)/python -m tests.chaos --store both $(if $(INTERVIEWS),--interviews $(INTERVIEWS)) $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED))
 
 lint: bootstrap
 	$(BIN)/ruff format --check .

@@ -41,6 +41,7 @@ from evaluator.ports import ObjectStore, walk
 from evaluator.storage.database import Database
 from evaluator.storage.interviews import deny, reject, release_rubric, take_in
 from evaluator.storage.locks import lock, still_held, try_lock
+from evaluator.storage.runs import supersede
 from evaluator.transcript import TRANSCRIPT_BYTES_MAX, parse_transcript
 from evaluator.values import Frozen, sha256
 from rubrics.model import Rubric
@@ -182,9 +183,17 @@ def _take_in_object(
         return ("rejected",)
     _archive(store, manifest, data)
     with database.begin() as db:
-        outcome = take_in(db, manifest)
+        outcome = _write(db, manifest)
     current.remove(store, key)
     return (outcome,)
+
+
+def _write(db: Connection, manifest: Manifest) -> str:
+    """The interview's row; what is under way for an earlier transcript of it is not judged any further."""
+    outcome = take_in(db, manifest)
+    if outcome == "updated":
+        supersede(db, manifest.interview_id)
+    return outcome
 
 
 def _named_rightly(key: str, data: bytes) -> Manifest:
@@ -312,7 +321,7 @@ def _take_in_again(
             refused.append((keys[-1], str(fault)))
         else:
             with database.begin() as db:
-                outcomes = (take_in(db, manifest),)
+                outcomes = (_write(db, manifest),)
     for key, reason in refused:
         with database.begin() as db:
             reject(db, key=key, kept_as=key, reason=reason)

@@ -19,6 +19,11 @@ class Sampling(Frozen):
     replicate: int = Field(default=0, ge=0, lt=1_000)
     max_tokens: int = Field(default=512, ge=16, le=8_192)
 
+    def replicated(self, number: int) -> "Sampling":
+        """The sampling of replicate `number` of the same inputs: another seed, nothing else."""
+        seed = (self.seed - self.replicate + number) % SEED_LIMIT
+        return self.model_copy(update={"replicate": number, "seed": seed})
+
 
 class JudgeRequest(Frozen):
     """One call to the judge: messages in order, the closed answer schema, and sampling."""
@@ -76,6 +81,13 @@ class Checkpoint(Frozen):
     request_sha256: Sha256
     sampling: Sampling  # as sent: content attempts vary seed and tokens
     completion: Completion
+
+
+class Windows(Frozen):
+    """How a section was read that is longer than the judge's window; `evaluator.pipeline` says how."""
+
+    count: int = Field(ge=1)  # windows that were judged before the last call
+    cited: tuple[str, ...]  # utterance ids that the last call was shown, in order; empty: no window named any
 
 
 class Work(Frozen):

@@ -74,6 +74,8 @@ _WORDS: Mapping[str, Callable[[Event], str]] = {
     "quarantined": lambda e: f"left to a person {_cause(e.detail)}. Try again with: debrief run retry",
     "retried": _retried,
     "blocked": lambda _: "blocked: there is no consent to judge it",
+    "cancelled": lambda e: f"cancelled: {e.detail.get('detail')}",
+    "reopened": lambda e: f"wanted again{_in_run(e)}",
     "unblocked": lambda e: f"unblocked: there is consent now{_in_run(e)}",
 }
 

@@ -162,7 +162,7 @@ def retry(
     ] = False,
 ) -> None:
     """Give the failed interviews of a run another chance; of a closed run in a new one, as its numbers never change."""
-    reason = _reason(reason)
+    reason = one_reason(reason, "it should go better now")
     parts = (Part.DATABASE, Part.STORE) if discard_checkpoints else (Part.DATABASE,)
     with services(*parts) as found:
         with found.database.begin() as db:  # the rows are nobody's until the checkpoints are gone
@@ -185,12 +185,11 @@ def retry(
     say(f"Go on with: debrief run resume {retried.run}")
 
 
-def _reason(value: str) -> str:
+def one_reason(value: str, why: str) -> str:
+    """The reason on one line; UsageFault when it is too short to be one, or too long."""
     value = " ".join(value.split())
     if not REASON_CHARS_MIN <= len(value) <= REASON_CHARS_MAX:
-        raise UsageFault(
-            f"--reason: say in {REASON_CHARS_MIN} to {REASON_CHARS_MAX} characters why it should go better now"
-        )
+        raise UsageFault(f"--reason: say in {REASON_CHARS_MIN} to {REASON_CHARS_MAX} characters why {why}")
     return value
 
 
@@ -260,9 +259,9 @@ def list_runs() -> None:
         put_table(("run", "state", "selected", "to do", "failed", "started (UTC)"), rows, right=frozenset({2, 3, 4}))
 
 
-def default_name() -> str:
+def default_name(kind: str = "run") -> str:
     """A name made from the moment."""
-    return f"run-{datetime.now(UTC):%Y-%m-%d-%H%M%S}"
+    return f"{kind}-{datetime.now(UTC):%Y-%m-%d-%H%M%S}"
 
 
 def begin(found: Services, selection: Selection, *, name: str, deadline: datetime | None = None) -> RunStatus | None:

@@ -1,4 +1,4 @@
-"""`debrief scorecard`: show, export, verify."""
+"""`debrief scorecard`: show, export, verify, rescore."""
 
 import csv
 import io
@@ -9,6 +9,7 @@ import typer
 
 from evaluator.commands.context import services
 from evaluator.commands.output import out, put, put_json, warn
+from evaluator.commands.runs import default_name, one_reason
 from evaluator.commands.scorecard_text import lines_of
 from evaluator.embedded import Part
 from evaluator.errors import DebriefError
@@ -16,6 +17,7 @@ from evaluator.judging import Work
 from evaluator.pipeline import fetch_transcript, recompute
 from evaluator.storage.interviews import load_rubric
 from evaluator.storage.reading import StoredScorecard, find_scorecard, scorecards
+from evaluator.storage.runs import Selection, selected, start_run
 from evaluator.transcript import Transcript
 from evaluator.verdict import Verdict
 from evaluator.web.view import scorecard_json, scorecard_view
@@ -56,6 +58,32 @@ def verify(ref: RefArgument) -> None:
             f"{stored.id}: the checkpoints give another scorecard ({again.digest[:16]}, not {stored.body_sha256[:16]})"
         )
         raise typer.Exit(3)
+
+
+@app.command()
+def rescore(
+    refs: Annotated[list[str], typer.Argument(metavar="REF...", help="scorecards' or interviews' ids")],
+    reason: Annotated[str, typer.Option(help="why they are judged again; kept with the run")],
+    name: Annotated[str | None, typer.Option(help="the run's name; made from the date if not given")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would be judged again, change nothing")] = False,
+) -> None:
+    """Judge interviews again, with another seed; the scorecards that they have are kept."""
+    reason = one_reason(reason, "they are judged again")
+    run = name or default_name("rescore")
+    with services(Part.DATABASE) as found, found.database.begin() as db:
+        ids = tuple(dict.fromkeys(find_scorecard(db, ref).interview_id for ref in refs))
+        selection = Selection(only="all", interviews=ids, rescore=True, reason=reason)
+        members = selected(db, selection, found.judge)
+        if not dry_run:
+            start_run(db, name=run, selection=selection, judge=found.judge)
+    if out.json:
+        put_json({"run": None if dry_run else run, "interviews": [m.interview_id for m in members], "reason": reason})
+        return
+    blocked = sum(m.blocked for m in members)
+    also = f"; {blocked} of them may not be, for want of consent" if blocked else ""
+    put(f"{'Would judge' if dry_run else 'To be judged'} again: {len(members)} interviews{also}.")
+    if not dry_run:
+        put(f"Go on with: debrief run resume {run}")
 
 
 @app.command()

@@ -6,7 +6,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, Select, and_, exists, func, not_, select, text, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Row,
+    Select,
+    and_,
+    cast,
+    exists,
+    func,
+    literal,
+    not_,
+    select,
+    text,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from evaluator.errors import CheckpointCorrupt, Conflict, NotFound
@@ -33,6 +48,8 @@ class Selection(Frozen):
     since: datetime | None = None  # taken in at or after
     until: datetime | None = None
     limit: int | None = None
+    rescore: bool = False  # judge again what has been judged, as the next replicate; what is unfinished is not doubled
+    reason: str | None = None  # why it is judged again
 
 
 class Judge(Frozen):
@@ -87,7 +104,7 @@ def start_run(
 
 def selected(db: Connection, selection: Selection, judge: Judge) -> list[Member]:
     """The interviews that the selection finds, with the evaluation each would get."""
-    members = [_member(row, judge) for row in db.execute(_candidates(selection))]
+    members = [_member(row, judge) for row in db.execute(_candidates(selection, judge.model))]
     if selection.only == "stale":
         pairs = select(evaluation.c.interview_id, evaluation.c.evaluation_key).where(evaluation.c.state == "done")
         current = {tuple(pair) for pair in db.execute(pairs)}
@@ -107,13 +124,14 @@ def unfinished(db: Connection, members: Sequence[Member]) -> int:
     return sum(not m.blocked for m in members) - done
 
 
-def _candidates(selection: Selection) -> Select[*tuple[Any, ...]]:
+def _candidates(selection: Selection, model: str) -> Select[*tuple[Any, ...]]:
     i, e = interview.c, evaluation.c
     of_this = and_(e.interview_id == i.id, e.rubric_id == i.rubric_id)
     same = and_(of_this, e.rubric_version == i.rubric_version, e.transcript_sha256 == i.transcript_sha256)
     query = (
         select(
             *(i.id, i.consent, i.rubric_id, i.rubric_version, i.transcript_key, i.transcript_sha256),
+            (_next_replicate(and_(same, e.model == model)) if selection.rescore else literal(0)).label("replicate"),
             rubric.c.digest.label("rubric_digest"),
             func.jsonb_array_length(rubric.c.body["sections"]).label("sections"),
         )
@@ -141,12 +159,23 @@ def _candidates(selection: Selection) -> Select[*tuple[Any, ...]]:
     return query
 
 
+_ENDED = ("done", "quarantined", "cancelled")
+
+
+def _next_replicate(same: ColumnElement[bool]) -> ColumnElement[int]:
+    """One more than the highest replicate that has ended; so one that is still to be done is not asked for twice."""
+    number = cast(evaluation.c.sampling["replicate"].astext, Integer)
+    ended = select(func.coalesce(func.max(number) + 1, 0)).where(same, evaluation.c.state.in_(_ENDED))
+    return ended.scalar_subquery()
+
+
 def _member(row: AnyRow, judge: Judge) -> Member:
+    sampling = judge.sampling.replicated(row.replicate) if row.replicate else judge.sampling
     key = evaluation_key(
         transcript_sha256=row.transcript_sha256,
         rubric_digest=row.rubric_digest,
         model=judge.model,
-        sampling=judge.sampling,
+        sampling=sampling,
     )
     denied = row.consent in CONSENT_DENIED or (row.consent == "unknown" and judge.require_consent)
     return Member(
@@ -162,7 +191,7 @@ def _member(row: AnyRow, judge: Judge) -> Member:
             "transcript_sha256": row.transcript_sha256,
             "model": judge.model,
             "prompt_version": PROMPT_VERSION,
-            "sampling": judge.sampling.model_dump(mode="json"),
+            "sampling": sampling.model_dump(mode="json"),
             "state": "blocked" if denied else "pending",
             "code": "consent" if denied else None,
             "sections_total": row.sections,
@@ -188,15 +217,18 @@ def _enrol(db: Connection, run_id: int, members: Sequence[Member], *, retry: boo
     # Rows of earlier runs follow what holds now: consent may have been given, refused or asked for since.
     _move(db, run_id, refused, kind="blocked", states=("pending", "running", "quarantined"), values=_BLOCKED)
     _move(db, run_id, allowed, kind="unblocked", states=("blocked",), values=_AFRESH)
+    _move(db, run_id, allowed, kind="reopened", states=("cancelled",), values=_AFRESH)
     if retry:
         _move(db, run_id, allowed, kind="retried", states=("quarantined",), values=_AFRESH)
     db.execute(
-        insert(run_member).values(
+        insert(run_member)
+        .values(
             [
                 {"run_id": run_id, "evaluation_id": row.id, "skipped": "up_to_date" if row.state == "done" else None}
                 for row in rows
             ]
         )
+        .on_conflict_do_nothing()  # a transcript may be put back in mid-run
     )
 
 
@@ -219,6 +251,13 @@ _AFRESH: Mapping[str, Any] = {
     "detail": None,
 }
 
+_CANCELLED: Mapping[str, Any] = {
+    "state": "cancelled",
+    "fence": evaluation.c.fence + 1,
+    "leased_until": None,
+    "worker": None,
+    "code": "superseded",
+}
 _RETRIED: Mapping[str, Any] = {**_AFRESH, "fence": evaluation.c.fence + 1}
 
 
@@ -241,6 +280,60 @@ def _move(
     ).all()
     for row in moved:
         tell(db, row.id, kind, fence=row.fence, run_id=run_id, **detail)
+
+
+def supersede(db: Connection, interview_id: str) -> int:
+    """Cancels what waits or runs for an earlier transcript or rubric of the interview; how many rows.
+
+    In every open run the evaluation of the present ones takes its place, so that the run still ends with a scorecard;
+    without a recorded grant of consent the next run decides about that.
+    """
+    runs = _open_runs_of(db, interview_id)  # locked before the rows, as everywhere
+    rows = db.execute(
+        select(evaluation.c.id, evaluation.c.model, evaluation.c.sampling)
+        .join(interview, interview.c.id == evaluation.c.interview_id)
+        .where(
+            interview.c.id == interview_id,
+            evaluation.c.state.in_(("pending", "running")),
+            (evaluation.c.transcript_sha256 != interview.c.transcript_sha256)
+            | (evaluation.c.rubric_id != interview.c.rubric_id)
+            | (evaluation.c.rubric_version != interview.c.rubric_version),
+        )
+        .order_by(evaluation.c.id)
+        .with_for_update(of=evaluation)
+    ).all()
+    for row in rows:
+        judge = Judge(model=row.model, sampling=Sampling.model_validate(row.sampling), require_consent=True)
+        present = selected(db, Selection(only="all", interviews=(interview_id,)), judge)
+        if allowed := [member for member in present if not member.blocked]:
+            for run_id in runs.get(row.id, ()):
+                _enrol(db, run_id, allowed, retry=False)
+        _cancel(db, row.id)
+    return len(rows)
+
+
+def _open_runs_of(db: Connection, interview_id: str) -> Mapping[int, Sequence[int]]:
+    """Evaluation id -> ids of the open runs that want it; none of them can close until this transaction ends."""
+    found = db.execute(
+        select(run_member.c.evaluation_id, run.c.id)
+        .join(run, run.c.id == run_member.c.run_id)
+        .join(evaluation, evaluation.c.id == run_member.c.evaluation_id)
+        .where(evaluation.c.interview_id == interview_id, run.c.state != "closed", run_member.c.skipped.is_(None))
+        .order_by(run.c.id)
+        .with_for_update(of=run, read=True)
+    ).all()
+    runs: dict[int, list[int]] = {}
+    for evaluation_id, run_id in found:
+        runs.setdefault(evaluation_id, []).append(run_id)
+    return runs
+
+
+def _cancel(db: Connection, evaluation_id: int) -> None:
+    detail = "its interview has another transcript or rubric by now"
+    values = {**_CANCELLED, "detail": detail, "updated_at": func.clock_timestamp()}
+    statement = evaluation.update().where(evaluation.c.id == evaluation_id).values(values)
+    fence = db.execute(statement.returning(evaluation.c.fence)).scalar_one()
+    tell(db, evaluation_id, "cancelled", fence=fence, code="superseded", detail=detail)
 
 
 class Retried(Frozen):

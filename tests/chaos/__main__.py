@@ -17,17 +17,19 @@ from typing import Any
 from evaluator.adapters import store_from_url
 from evaluator.adapters.folder import FolderStore
 from evaluator.intake import intake
+from evaluator.layout import checkpoints_prefix
 from evaluator.storage.runs import Selection, start_run
 from evaluator.wiring import Services
 from tests.chaos import faults, oracle
 from tests.chaos.fleet import Fleet, prepare, undisturbed_settings
-from tests.chaos.planting import MISSING, interview_id, plant
+from tests.chaos.planting import MISSING, interview_id, plant, revise
 
 SECTIONS = 5  # of backend-eng
 INTAKE_S = 120.0
 DRAIN_S = 180.0
 WASTED_SHARE_MAX = 0.05  # where there are enough interviews, and at least five per kill
 WASTED_FROM = 500
+MOTO_INTERVIEWS, MOTO_KILLS = 50, 10
 
 
 def say(words: str) -> None:
@@ -43,10 +45,24 @@ def main() -> int:
     """The exit code: 0 when every promise held and every planned fault fired."""
     signal.signal(signal.SIGTERM, _leave)  # so that nothing is left running
     options = _options()
+    first = "moto" if options.store == "moto" else "folder"
+    report = _pass(options, first)
+    if options.store == "both":
+        small = argparse.Namespace(**{**vars(options), "interviews": MOTO_INTERVIEWS, "kills": MOTO_KILLS})
+        report["moto"] = _pass(small, "moto")
+        report["broken"] += [f"moto: {words}" for words in report["moto"]["broken"]]
+    print(json.dumps(report), flush=True)
+    for broken in report["broken"]:
+        say(f"broken: {broken}")
+    return 1 if report["broken"] else 0
+
+
+def _pass(options: argparse.Namespace, store: str) -> dict[str, Any]:
+    """One fleet, from its first service to its report."""
     folder = Path(tempfile.mkdtemp(prefix="debrief-chaos-"))
     fleet = None
     try:
-        say(f"services start in {folder}")
+        say(f"services start in {folder}, store: {store}")
         fleet = prepare(
             folder,
             seed=options.seed,
@@ -54,9 +70,9 @@ def main() -> int:
             slots=options.slots,
             reconcilers=2,
             delay_ms=options.delay_ms,
-            moto=options.store == "moto",
+            moto=store == "moto",
         )
-        report = _run(fleet, options)
+        return {"store": store, **_run(fleet, options)}
     finally:
         if fleet is not None:
             fleet.end()
@@ -64,10 +80,6 @@ def main() -> int:
             say(f"kept: {folder}")
         else:
             shutil.rmtree(folder, ignore_errors=True)
-    print(json.dumps(report), flush=True)
-    for broken in report["broken"]:
-        say(f"broken: {broken}")
-    return 1 if report["broken"] else 0
 
 
 def _leave(number: int, _frame: object) -> None:
@@ -82,7 +94,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--nodes", type=int, default=3)
     parser.add_argument("--slots", type=int, default=2)
     parser.add_argument("--delay-ms", type=float, default=40.0)
-    parser.add_argument("--store", choices=("folder", "moto"), default="folder", help="moto: S3 as moto speaks it")
+    parser.add_argument(
+        "--store",
+        choices=("folder", "moto", "both"),
+        default="folder",
+        help=f"moto: S3 as moto speaks it; both: a folder, then {MOTO_INTERVIEWS} interviews over moto",
+    )
     parser.add_argument("--only", default="", help="these faults only, separated by commas")
     parser.add_argument("--keep", action="store_true", help="keep the folder with its logs")
     options = parser.parse_args()
@@ -105,37 +122,60 @@ def _run(fleet: Fleet, options: argparse.Namespace) -> dict[str, Any]:
     stores = tuple(store_from_url(each.store_url) for each in (fleet.settings, undisturbed))
     planted = plant(stores, interviews=options.interviews, seed=options.seed)
     say(f"{options.interviews} interviews in the inbox, planted: {planted}")
-    expected, needed = _undisturbed(fleet, undisturbed, planted, options.interviews)
-    say(f"undisturbed: {len(expected)} scorecards by {needed} calls, {time.monotonic() - began:.0f} s")
+    _undisturbed(fleet, undisturbed, planted, options.interviews)
+    say(f"scored undisturbed, {time.monotonic() - began:.0f} s")
     fleet.begin()
     services = Services(settings=fleet.settings)
     try:
         _await_intake(services, options.interviews)
         _withdraw(services, planted)
-        chaos = faults.Chaos(fleet=fleet, database=services.database, chance=random.Random(f"{options.seed}|targets"))
+        chaos = faults.Chaos(
+            fleet=fleet,
+            database=services.database,
+            chance=random.Random(f"{options.seed}|targets"),
+            planted=frozenset(planted),
+        )
         planned = _planned(options)
         fired, missed = _disturb(chaos, planned, options.interviews)
         drain_s = _drain(services)
         repeated = _repeat(services, fleet)
-        return _judge(chaos, services, expected, needed, planted, planned, fired, missed, drain_s, repeated, options)
+        expected = _undisturbed_again(fleet, undisturbed, chaos)
+        return _judge(chaos, services, expected, planted, planned, fired, missed, drain_s, repeated, options)
     finally:
         services.close()
 
 
-def _undisturbed(fleet: Fleet, settings: Any, planted: dict[str, str], interviews: int) -> tuple[dict[str, str], int]:
-    """Each sound interview's scorecard digest, and the calls that they need."""
+def _undisturbed(fleet: Fleet, settings: Any, planted: dict[str, str], interviews: int) -> None:
+    """Scores each sound interview."""
+    sound = tuple(i for n in range(1, interviews + 1) if (i := interview_id(n)) not in planted)
+    made = _score_undisturbed(fleet, settings, {"undisturbed": Selection(interviews=sound)})
+    if len(made) != len(sound):
+        raise Broken(f"the undisturbed run made {len(made)} of {len(sound)} scorecards")
+
+
+def _undisturbed_again(fleet: Fleet, settings: Any, chaos: faults.Chaos) -> dict[oracle.Made, str]:
+    """The digests of all scorecards that the disturbed fleet was asked for; the last two faults decided on some."""
+    store = store_from_url(settings.store_url)
+    for interview in chaos.revised:
+        revise(store, interview)
+    selections = {
+        "revised": Selection(interviews=tuple(chaos.revised)),
+        "rescored": Selection(only="all", interviews=tuple(chaos.rescored), rescore=True),
+    }
+    return _score_undisturbed(fleet, settings, {name: one for name, one in selections.items() if one.interviews})
+
+
+def _score_undisturbed(fleet: Fleet, settings: Any, selections: dict[str, Selection]) -> dict[oracle.Made, str]:
+    """The digests of all scorecards once these runs are done too."""
     services = Services(settings=settings)
     try:
         while intake(services.database, services.store, services.find_rubric).seen:
             pass
-        sound = tuple(i for n in range(1, interviews + 1) if (i := interview_id(n)) not in planted)
         with services.database.begin() as db:
-            start_run(db, name="undisturbed", selection=Selection(interviews=sound), judge=services.judge)
+            for name, selection in selections.items():
+                start_run(db, name=name, selection=selection, judge=services.judge)
         oracle.score_undisturbed(fleet, settings)
-        found = oracle.bodies(services.database)
-        if len(found) != len(sound):
-            raise Broken(f"the undisturbed run made {len(found)} of {len(sound)} scorecards")
-        return found, len(oracle.calls(fleet.folder / "undisturbed-calls.log"))
+        return oracle.bodies(services.database)
     finally:
         services.close()
 
@@ -166,7 +206,7 @@ def _disturb(chaos: faults.Chaos, planned: list[str], interviews: int) -> tuple[
     for number, name in enumerate(planned, start=1):
         faults.arm(chaos, name)
         faults.start(chaos, f"run-{number}", next(batches))
-        if name != "run_stop":  # else its rows would have ended by then
+        if name not in ("run_stop", "deadline", "revision"):  # else its rows would have ended by then
             time.sleep(chaos.chance.uniform(0.0, 0.6))
         began = time.monotonic()
         if faults.FAULTS[name](chaos):
@@ -224,8 +264,7 @@ def _repeat(services: Services, fleet: Fleet) -> int:
 def _judge(
     chaos: faults.Chaos,
     services: Services,
-    expected: dict[str, str],
-    needed: int,
+    expected: dict[oracle.Made, str],
     planted: dict[str, str],
     planned: list[str],
     fired: Counter[str],
@@ -238,28 +277,38 @@ def _judge(
     fleet, database = chaos.fleet, services.database
     made = oracle.bodies(database)
     asked = oracle.calls(fleet.folder / "engine-calls.log")
-    sound_calls = set(oracle.calls(fleet.folder / "undisturbed-calls.log"))
-    wasted = sum(n for digest, n in asked.items() if digest in sound_calls) - len(sound_calls & set(asked))
-    missing = oracle.checkpoints(FolderStore(fleet.folder / "undisturbed")) - oracle.checkpoints(services.store)
-    ended = oracle.rows(database, "SELECT interview_id, state, code FROM evaluation WHERE state <> 'done'")
+    sound_calls = oracle.calls(fleet.folder / "undisturbed-calls.log")
+    needed = sum(sound_calls.values())
+    wasted = sum(max(0, asked[digest] - n) for digest, n in sound_calls.items())
+    given_up = oracle.cancelled(database)
+    missing = {
+        key
+        for key in oracle.checkpoints(FolderStore(fleet.folder / "undisturbed")) - oracle.checkpoints(services.store)
+        if not any(key.startswith(checkpoints_prefix(*one)) for one in given_up)
+    }
+    ended = oracle.rows(
+        database, "SELECT interview_id, state, code FROM evaluation WHERE state NOT IN ('done', 'cancelled')"
+    )
     quarantined = {row["interview_id"]: row["code"] for row in ended if row["state"] == "quarantined"}
     open_rows = [row["interview_id"] for row in ended if row["state"] in ("pending", "running")]
     reclaims, hand_overs = oracle.gaps(database)
     apart = [*chaos.outages, *fleet.without_a_slot]
     settings = fleet.settings
-    lost = sorted(set(expected) - set(made))
+    revisions = {interview for interview, _ in given_up}
+    lost = set(expected) - set(made) - given_up
     told = oracle.lines(fleet.folder / "armed" / "fired.log")
     report: dict[str, Any] = {
         "interviews": options.interviews,
         "seed": options.seed,
-        "store": options.store,
         "kills": {name: fired[name] for name in faults.KILLS},
         "faults": {name: n for name, n in fired.items() if name not in faults.KILLS},
         "poison_kills": told.count("poison-kill"),
         "lost": len(lost),
         "duplicate": oracle.duplicates(database),
         "incomplete": len(missing) + len(open_rows),
-        "bodies_equal": {i: made.get(i) for i in expected} == expected,
+        "superseded": len(given_up),
+        "superseded_rightly": revisions <= set(chaos.revised),
+        "bodies_equal": made == {one: digest for one, digest in expected.items() if one not in given_up},
         "calls_needed": needed,
         "wasted_calls": wasted,
         "wasted_share": round(wasted / max(1, needed), 4),
@@ -296,6 +345,7 @@ def _broken(report: dict[str, Any], missed: list[str], planned: list[str], setti
     per_kill = report["settings"]["slots"] * SECTIONS
     faults_fired = kills + sum(report["faults"].values()) + report["poison_kills"]
     promises = {
+        "evaluations that nobody replaced were cancelled": report["superseded_rightly"],
         f"{report['lost']} interviews are lost": report["lost"] == 0,
         f"{report['duplicate']} duplicates": report["duplicate"] == 0,
         f"{report['incomplete']} incomplete": report["incomplete"] == 0,

@@ -5,24 +5,31 @@ import random
 import signal
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cached_property, partial
 
 import psutil
 from redis import Redis
 from sqlalchemy import text
 
+from evaluator.adapters import store_from_url
 from evaluator.adapters.celery_queue import KEY_PREFIX, QUEUE, CeleryHints
 from evaluator.errors import DatabaseUnavailable
+from evaluator.ports import ObjectStore
 from evaluator.storage.database import Database
-from evaluator.storage.runs import Selection, close_run_named, run_status, start_run
+from evaluator.storage.runs import Judge, Selection, close_run_named, run_status, start_run
 from evaluator.wiring import Services
 from tests.chaos.fleet import Fleet, Member, patiently, remove_queue
+from tests.chaos.planting import revise
 from tests.chaos.worker_faults import FAILPOINTS, STORE_FAULTS
 from tests.integration.workers.imds import NOTICE, REBALANCE, RECOMMENDED, TERMINATE
 
 FIRES_WITHIN_S = 25.0  # an armed fault needs a worker that comes by
-FREEZE_S = 3.0
+FREEZE_S = 3.0  # shorter than a lease; every other freeze of PostgreSQL is longer
+DEADLINE_S = 0.05  # from a run's start: some of its rows are claimed by then
 FORGERIES = (b"", b"\xff\x00", b"{}", b"[" * 10_000, b'{"body": 1, "headers": {"task": "os.system"}}', b'"text"')
 
 
@@ -35,6 +42,10 @@ class Chaos:
     chance: random.Random
     run: str = ""  # the one that was started last
     batch: tuple[str, ...] = ()  # its interviews
+    planted: frozenset[str] = frozenset()  # interviews that are no good
+    revised: list[str] = field(default_factory=list)  # interviews whose transcript was uploaded again
+    rescored: list[str] = field(default_factory=list)  # interviews that were asked for once more
+    freezes: int = 0  # of PostgreSQL so far
     outages: list[tuple[float, float]] = field(default_factory=list)  # wall-clock seconds
 
     @contextmanager
@@ -45,6 +56,11 @@ class Chaos:
             yield
         finally:
             self.outages.append((began, time.time() + 1.0))
+
+    @cached_property
+    def store(self) -> ObjectStore:
+        """The fleet's object store."""
+        return store_from_url(self.fleet.settings.store_url)
 
     def redis(self) -> Redis:
         """A client of the broker."""
@@ -153,35 +169,115 @@ def rebalance(chaos: Chaos) -> bool:
 
 def run_stop(chaos: Chaos) -> bool:
     """The run that was started last is stopped, and another one takes its interviews over."""
-
-    def stop() -> None:
-        with chaos.database.begin() as db:
-            close_run_named(db, chaos.run, because="stopped")
-
-    def because() -> str | None:
-        with chaos.database.begin() as db:
-            return run_status(db, chaos.run).closed_because
-
     if not chaos.batch:
         return False
-    patiently(stop)
-    stopped = patiently(because) == "stopped"
+    patiently(partial(_stop_now, chaos))
+    stopped = _closed_because(chaos, chaos.run) == "stopped"
     time.sleep(0.5)
     start(chaos, f"{chaos.run}-rest", chaos.batch)
     return stopped
 
 
-def start(chaos: Chaos, name: str, ids: tuple[str, ...]) -> None:
+def deadline(chaos: Chaos) -> bool:
+    """The run that was started last ends by its deadline, and another one takes its interviews over."""
+    if not chaos.batch:
+        return False
+    name, ids = f"{chaos.run}-late", chaos.batch
+    patiently(partial(_stop_now, chaos))  # so that nothing else asks for its rows
+    start(chaos, name, ids, deadline_s=DEADLINE_S)
+    closed = _await(lambda: _closed_because(chaos, name) is not None)
+    because = _closed_because(chaos, name)
+    start(chaos, f"{name}-rest", ids)
+    return closed and because == "deadline"
+
+
+def _stop_now(chaos: Chaos) -> None:
+    with chaos.database.begin() as db:
+        close_run_named(db, chaos.run, because="stopped")
+
+
+def _closed_because(chaos: Chaos, name: str) -> str | None:
+    def ask() -> str | None:
+        with chaos.database.begin() as db:
+            return run_status(db, name).closed_because
+
+    return patiently(ask)
+
+
+def _await(holds: Callable[[], bool], within_s: float = FIRES_WITHIN_S) -> bool:
+    until = time.monotonic() + within_s
+    while not holds():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def start(chaos: Chaos, name: str, ids: tuple[str, ...], *, deadline_s: float | None = None) -> None:
     """A run over these interviews."""
-    judge = Services(settings=chaos.fleet.settings).judge
 
     def begin() -> None:
+        at = None if deadline_s is None else datetime.now(UTC) + timedelta(seconds=deadline_s)
         with chaos.database.begin() as db:
-            start_run(db, name=name, selection=Selection(interviews=ids), judge=judge)
+            start_run(db, name=name, selection=Selection(interviews=ids), judge=_judge(chaos), deadline=at)
 
     if ids:
         patiently(begin)
         chaos.run, chaos.batch = name, ids
+
+
+def _judge(chaos: Chaos) -> Judge:
+    return Services(settings=chaos.fleet.settings).judge
+
+
+def _rows(chaos: Chaos, query: str, **values: object) -> list[tuple]:
+    def ask() -> list[tuple]:
+        with chaos.database.begin() as db:
+            return [tuple(row) for row in db.execute(text(query), values)]
+
+    return patiently(ask)
+
+
+def revision(chaos: Chaos) -> bool:
+    """A transcript is uploaded again while its interview is judged; a run asks for whatever that leaves open."""
+    sound = [i for i in chaos.batch if i not in chaos.planted and i not in (*chaos.revised, *chaos.rescored)]
+    if not sound:
+        return False
+    under_way = "SELECT interview_id FROM evaluation WHERE interview_id = ANY(:ids) AND state IN ('pending', 'running')"
+    found = [row[0] for row in _rows(chaos, under_way, ids=sound)]
+    interview = chaos.chance.choice(sorted(found or sound))
+    digest = revise(chaos.store, interview)
+    chaos.revised.append(interview)
+    known = "SELECT 1 FROM interview WHERE id = :id AND transcript_sha256 = :digest"
+    taken_in = _await(lambda: bool(_rows(chaos, known, id=interview, digest=digest)))
+    start(chaos, f"{chaos.run}-revised", (interview,))
+    return taken_in
+
+
+def rescore(chaos: Chaos) -> bool:
+    """Two people ask at once for another judgement of an interview that has one, while others are judged."""
+    done = "SELECT interview_id FROM evaluation GROUP BY 1 HAVING count(*) = 1 AND bool_and(state = 'done') ORDER BY 1"
+    found: list[str] = []
+
+    def anyone() -> bool:
+        unfit = (*chaos.planted, *chaos.revised, *chaos.rescored)
+        found[:] = [row[0] for row in _rows(chaos, done) if row[0] not in unfit]
+        return bool(found)
+
+    if not _await(anyone):
+        return False
+    interview = chaos.chance.choice(found)
+    chaos.rescored.append(interview)
+    selection = Selection(only="all", interviews=(interview,), rescore=True)
+
+    def ask(number: int) -> None:
+        with chaos.database.begin() as db:
+            start_run(db, name=f"{chaos.run}-again-{number}", selection=selection, judge=_judge(chaos))
+
+    with ThreadPoolExecutor(2) as pool:
+        for asked in [pool.submit(patiently, partial(ask, number)) for number in (1, 2)]:
+            asked.result()
+    return True
 
 
 def flushall(chaos: Chaos) -> bool:
@@ -217,9 +313,10 @@ def database_crash(chaos: Chaos) -> bool:
 
 
 def database_freeze(chaos: Chaos) -> bool:
-    """PostgreSQL answers nothing for a while."""
+    """PostgreSQL answers nothing for a while, now shorter than a lease, now longer."""
+    chaos.freezes += 1
     with chaos.outage(), chaos.fleet.postgres.frozen():
-        time.sleep(FREEZE_S)
+        time.sleep(FREEZE_S if chaos.freezes % 2 else chaos.fleet.settings.lease_s + 1.0)
     return True
 
 
@@ -303,6 +400,9 @@ FAULTS: dict[str, Callable[[Chaos], bool]] = {
     **KILLS,
     "zombie": zombie,
     "run_stop": run_stop,
+    "deadline": deadline,
+    "revision": revision,
+    "rescore": rescore,
     "spot_notice": spot_notice,
     "rebalance": rebalance,
     "flushall": flushall,

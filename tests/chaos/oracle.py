@@ -49,9 +49,19 @@ def score_undisturbed(fleet: Fleet, settings: Settings) -> None:
         engine.end()
 
 
-def bodies(database: Database) -> dict[str, str]:
-    """The digest of each interview's scorecard."""
-    return {row["interview_id"]: row["body_sha256"] for row in rows(database, "SELECT * FROM scorecard")}
+Made = tuple[str, str]  # interview id, evaluation key
+
+
+def bodies(database: Database) -> dict[Made, str]:
+    """The digest of each scorecard."""
+    found = rows(database, "SELECT interview_id, evaluation_key, body_sha256 FROM scorecard")
+    return {(row["interview_id"], row["evaluation_key"]): row["body_sha256"] for row in found}
+
+
+def cancelled(database: Database) -> set[Made]:
+    """Evaluations that were given up because a newer transcript took their place."""
+    found = rows(database, "SELECT interview_id, evaluation_key FROM evaluation WHERE state = 'cancelled'")
+    return {(row["interview_id"], row["evaluation_key"]) for row in found}
 
 
 def lines(log: Path) -> list[str]:
@@ -90,7 +100,7 @@ def gaps(database: Database) -> tuple[list[tuple[float, float]], list[tuple[floa
             if row in waiting:
                 why, since = waiting.pop(row)
                 (reclaims if why == "expired" else hand_overs).append((since, at))
-        elif kind in ("retry", "quarantined", "retried"):
+        elif kind in ("retry", "quarantined", "retried", "cancelled"):
             waiting.pop(row, None)
         last[row] = at
     return reclaims, hand_overs
@@ -118,10 +128,11 @@ def _told(values: list[float]) -> dict[str, float]:
 
 
 def claims_after_close(database: Database) -> int:
-    """Rows that were claimed in the name of a run that had ended."""
+    """Rows that were claimed in the name of a run that had ended, or whose deadline had passed."""
     query = """
         SELECT 1 FROM evaluation_event e JOIN run r ON r.id = e.run_id
-        WHERE e.kind = 'claimed' AND r.closed_because <> 'finished' AND e.at > r.closed_at + interval '0.5 s'
+        WHERE e.kind = 'claimed' AND r.closed_because <> 'finished'
+          AND e.at > least(r.closed_at, r.deadline) + interval '0.5 s'
     """
     return len(rows(database, query))
 

@@ -3,14 +3,17 @@
 import dataclasses
 from collections.abc import Mapping
 
-from evaluator.ports import ObjectStore
-from evaluator.transcript import Turn
+from evaluator.layout import INTERVIEWS, manifest_key, transcript_key
+from evaluator.manifest import MANIFEST_BYTES_MAX, TranscriptRef, parse_manifest
+from evaluator.ports import ObjectStore, walk
+from evaluator.transcript import TRANSCRIPT_BYTES_MAX, Transcript, Turn, parse_transcript, segmented
 from live_agent.simulate import SimulatedInterview, hand_over, simulate_one_of
 from rubrics.library import library
 from rubrics.model import Rubric
 from tests.chaos.marks import ALWAYS_500, BAD_JSON, KILLS_WORKER
 
 PREFIX = "chaos"
+REVISED = "after a second look"  # words of a transcript that is uploaded again
 MISSING = "missing transcript"  # deleted from the store after intake
 _MARKED: Mapping[str, str] = {BAD_JSON: "bad json", ALWAYS_500: "section of 500s", KILLS_WORKER: "kills its worker"}
 
@@ -49,3 +52,17 @@ def _marked(turn: Turn, mark: str) -> Turn:
     if turn.speaker != "candidate":
         return turn
     return turn.model_copy(update={"text": f"{turn.text} We also called it {mark} there.", "utterances": ()})
+
+
+def revise(store: ObjectStore, interview: str) -> str:
+    """Uploads another transcript of an interview that was taken in, the same one for every store; its sha256."""
+    newest = max(walk(store, f"{INTERVIEWS}{interview}/manifest-"))
+    manifest = parse_manifest(store.get(newest, bytes_max=MANIFEST_BYTES_MAX) or b"")
+    said = parse_transcript(store.get(manifest.transcript.key, bytes_max=TRANSCRIPT_BYTES_MAX) or b"")
+    turns = segmented(_marked(turn, REVISED) for turn in said.turns)
+    revised = Transcript.model_validate({**said.model_dump(), "turns": [turn.model_dump() for turn in turns]})
+    key = transcript_key(interview, revised.digest)
+    store.create(key, revised.to_bytes())
+    changed = manifest.model_copy(update={"transcript": TranscriptRef(key=key, sha256=revised.digest)})
+    store.create(manifest_key(interview), changed.to_bytes())
+    return revised.digest
