@@ -37,6 +37,7 @@ app.conf.imports = ("workers.tasks",)
 _imds = spot.Imds.at(_settings.imds_url) if _settings.spot else None
 
 _stopping = threading.Event()
+_seen: threading.Thread | None = None  # says that this worker lives, from when it is ready
 
 
 @worker_init.connect
@@ -46,7 +47,9 @@ def _prepare_to_drain(**_: Any) -> None:
 
 @worker_ready.connect
 def _announce(sender: Any, **_: Any) -> None:
+    global _seen  # noqa: PLW0603  joined when the interpreter ends
     _drain_before_shutdown()
+    _seen = threading.Thread(target=_be_seen, args=(sender.pool.limit,), name="seen", daemon=True)
     _seen.start()
     if _imds is not None:
         watching = (_imds, lambda drain: _told_to(drain, sender), _stopping)
@@ -73,14 +76,14 @@ def _drain_before_shutdown() -> None:
     signal.signal(signal.SIGTERM, drain)
 
 
-def _be_seen() -> None:
+def _be_seen(slots: int) -> None:
     url = _services.database.url.render_as_string(hide_password=False)
     database = Database(url, connections=1, patience_s=SEEN_EVERY_S)
     name = f"{node_name(_settings)}:{os.getpid()}"
     while True:
         try:
             with database.begin() as db:
-                seen(db, name=name, kind="worker", version=__version__)
+                seen(db, name=name, kind="worker", version=__version__, slots=slots)
         except DatabaseUnavailable as error:
             log.warning("not seen: %s", error)
         if _stopping.wait(SEEN_EVERY_S):
@@ -92,14 +95,11 @@ def _be_seen() -> None:
         log.warning("still counted as alive: %s", error)
 
 
-_seen = threading.Thread(target=_be_seen, name="seen", daemon=True)
-
-
 def _end(main_process: int, drain_folder: Path) -> None:
     """At the interpreter's end: a cold shutdown sends no `worker_shutdown`."""
     if os.getpid() != main_process:
         return
     _stopping.set()
-    if _seen.ident is not None:  # else the worker never became ready
+    if _seen is not None:
         _seen.join(timeout=GOODBYE_S)
     shutil.rmtree(drain_folder, ignore_errors=True)

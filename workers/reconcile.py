@@ -17,7 +17,7 @@ from evaluator import __version__
 from evaluator.errors import DebriefError, Unavailable
 from evaluator.intake import IntakeReport, intake
 from evaluator.settings import Settings
-from evaluator.storage.evaluations import alive, due, expire_leases, gone, seen
+from evaluator.storage.evaluations import due, expire_leases, gone, seen, slots_alive
 from evaluator.storage.locks import Step, try_lock
 from evaluator.storage.runs import close_runs
 from evaluator.values import Frozen
@@ -73,18 +73,15 @@ def _top_up(services: Services) -> dict[str, object]:
     with services.database.begin() as db:
         if not try_lock(db, "hints"):
             return {}
-        wanted = due(db, most=hints_max(alive(db, kind="worker", within_s=WORKER_SEEN_S), services))
+        wanted = due(db, most=hints_max(slots_alive(db, within_s=WORKER_SEEN_S), services))
         missing = max(0, wanted - services.hints.length()) if wanted else 0
         services.hints.send(missing)
         return {"hints": missing}
 
 
-def hints_max(workers: int, services: Services) -> int:
-    """The most hints that may wait for so many living workers; some, while there is none, for the first one to come.
-
-    Workers do not say their slots, so all are taken to have as many as this reconciler's settings say.
-    """
-    return HINTS_PER_SLOT * max(1, workers) * services.settings.worker_slots
+def hints_max(slots: int, services: Services) -> int:
+    """The most hints that may wait for so many slots; some, while there are none, for the first worker to come."""
+    return HINTS_PER_SLOT * max(slots, services.settings.worker_slots)
 
 
 def _close(services: Services) -> dict[str, object]:

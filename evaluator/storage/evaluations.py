@@ -256,14 +256,14 @@ def due(db: Connection, *, most: int = 1_000_000) -> int:
     return int(db.execute(_DUE, {"most": most}).scalar_one())
 
 
-def seen(db: Connection, *, name: str, kind: str, version: str) -> None:
-    """This worker or reconciler is alive; those that vanished long ago are forgotten."""
+def seen(db: Connection, *, name: str, kind: str, version: str, slots: int = 0) -> None:
+    """This worker (of so many slots) or reconciler is alive; those that vanished long ago are forgotten."""
     db.execute(node.delete().where(node.c.seen_at < _in(-FORGOTTEN_AFTER_S)))
-    statement = insert(node).values(name=name, kind=kind, version=version)
+    statement = insert(node).values(name=name, kind=kind, version=version, slots=slots)
     db.execute(
         statement.on_conflict_do_update(
             index_elements=[node.c.name],
-            set_={"kind": kind, "version": version, "seen_at": func.clock_timestamp()},
+            set_={"kind": kind, "version": version, "slots": slots, "seen_at": func.clock_timestamp()},
         )
     )
 
@@ -278,3 +278,9 @@ def alive(db: Connection, *, kind: str, within_s: float) -> int:
     return db.execute(
         select(func.count()).select_from(node).where(node.c.kind == kind, node.c.seen_at > _in(-within_s))
     ).scalar_one()
+
+
+def slots_alive(db: Connection, *, within_s: float) -> int:
+    """How many interviews the workers that were seen lately score at once, all together."""
+    slots = select(func.coalesce(func.sum(node.c.slots), 0))
+    return int(db.execute(slots.where(node.c.kind == "worker", node.c.seen_at > _in(-within_s))).scalar_one())

@@ -189,6 +189,27 @@ node = Table(
     Column("name", Text, primary_key=True),
     Column("kind", Text, nullable=False),
     Column("version", Text, nullable=False),
+    Column("slots", Integer, nullable=False, server_default=text("0")),  # interviews that it scores at once
     _moment("seen_at", now=True),
     _one_of("kind", "worker", "reconciler"),
+)
+
+calibration = Table(
+    "calibration",  # append-only: a measurement is never changed, a newer one stands beside it
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("rubric_id", Text, nullable=False),
+    Column("rubric_version", Text, nullable=False),
+    Column("model", Text, nullable=False),  # name@revision
+    Column("prompt_version", Text, nullable=False),
+    _moment("measured_at", now=True),
+    Column("body", JSONB, nullable=False),
+    _one_of("kind", "noise", "agreement"),
+)
+Index(
+    "ix_calibration_rubric_id_rubric_version",
+    calibration.c.rubric_id,
+    calibration.c.rubric_version,
+    calibration.c.id,
 )

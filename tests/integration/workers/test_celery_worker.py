@@ -202,8 +202,8 @@ def test_worker_without_an_engine_costs_little(services, stub, settings_of, work
 
     spent_s = sum(sum(process.cpu_times()[:2]) for process in family) - before
     assert {"pending": 8} == states(services)
-    assert 0 < max(hints) <= hints_max(1, services)
-    assert spent_s < 0.1 * hints_max(1, services)
+    assert 0 < max(hints) <= hints_max(services.settings.worker_slots, services)
+    assert spent_s < 0.1 * hints_max(services.settings.worker_slots, services)
 
 
 FORGED = {

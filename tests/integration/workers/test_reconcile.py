@@ -6,7 +6,7 @@ import time
 import pytest
 
 from evaluator.layout import manifest_key
-from evaluator.storage.evaluations import alive, finalize
+from evaluator.storage.evaluations import alive, finalize, seen
 from evaluator.storage.locks import try_lock
 from evaluator.storage.runs import run_status
 from evaluator.wiring import Services
@@ -60,6 +60,17 @@ def test_hints_never_exceed_the_slots_need(services):
 
     assert [most, 0, 0] == [tick(services).hints for _ in range(3)]
     assert most == services.hints.length()
+
+
+def test_hints_follow_the_slots_of_the_fleet(services):
+    """Each worker says how many it has; this reconciler's own setting is for the time without workers only."""
+    slots = services.settings.worker_slots + 1
+    hand_in(services, HINTS_PER_SLOT * slots + 1)
+    start(services)
+    with services.database.begin() as db:
+        seen(db, name="node-1:1", kind="worker", version="test", slots=slots)
+
+    assert HINTS_PER_SLOT * slots == tick(services).hints
 
 
 def test_wiped_broker_is_filled_again(services, broker_url):
