@@ -32,11 +32,32 @@ class Style:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Matter:
+    """A stretch of an answer that expresses a criterion; what lies outside of any says nothing."""
+
+    criterion: str
+    start: int  # characters into the answer's text
+    end: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
     """One reply; no text is silence."""
 
     text: str
     declined: bool = False
+    matter: tuple[Matter, ...] = ()
+
+
+def _joined(pieces: list[tuple[str | None, str]]) -> Answer:
+    """The pieces as one text, with the places of those that belong to a criterion."""
+    text, matter = "", []
+    for criterion, piece in pieces:
+        start = len(text) + bool(text)
+        text = f"{text} {piece}" if text else piece
+        if criterion is not None:
+            matter.append(Matter(criterion=criterion, start=start, end=len(text)))
+    return Answer(text=text, matter=tuple(matter))
 
 
 def style_of(seed: str) -> Style:
@@ -185,7 +206,7 @@ class SectionTalk:
             return self._no_answer(random, number)
         if self._habits.style.terse and follow_up_left:
             due, self._held_back = _terse(due)
-        return Answer(text=self._spoken(due, random, plain=bool(self._held_back)))
+        return self._spoken(due, random, plain=bool(self._held_back))
 
     def to_follow_up(self, number: int) -> Answer:
         """The answer to the section's follow-up of that number, from 1: what was held back, or "no more"."""
@@ -193,7 +214,7 @@ class SectionTalk:
         due, self._held_back = self._held_back, []
         if not due:
             return self._no_more(random)
-        return Answer(text=self._spoken(due, random, plain=True))
+        return self._spoken(due, random, plain=True)
 
     def _beats(self, criterion: str, number: int) -> list[tuple[str, str]]:
         """The criterion's beats that belong to this question: spread over its questions, the last takes the rest."""
@@ -215,22 +236,29 @@ class SectionTalk:
     def _no_more(self, random: Random) -> Answer:
         return Answer(text=" ".join(self._habits.line("nothing_more", 1.0, random)))
 
-    def _spoken(self, due: list[tuple[str, str]], random: Random, *, plain: bool) -> str:
+    def _spoken(self, due: list[tuple[str, str]], random: Random, *, plain: bool) -> Answer:
         """The beats as speech; a plain reply comes without a start, an end or a digression."""
-        style, line = self._habits.style, self._habits.line
-        matter: list[str] = []
+        style = self._habits.style
+        said: list[tuple[str | None, str]] = []
         for criterion, beats in groupby(due, key=lambda beat: beat[0]):
-            said = [beat for _, beat in beats]
-            self._unsaid[criterion] -= len(said)
-            text = filled(" ".join(said), self._bank.slots, seed=f"{self._seed}|{criterion}", talk=self._talk)
-            matter.extend(line("joins", JOIN_SHARE, random) if matter else ())
-            matter.append(with_fillers(_closed(text), stock().fillers, share=style.filler_share, random=random))
+            texts = [beat for _, beat in beats]
+            self._unsaid[criterion] -= len(texts)
+            text = filled(" ".join(texts), self._bank.slots, seed=f"{self._seed}|{criterion}", talk=self._talk)
+            said += self._aside("joins", JOIN_SHARE, random) if said else ()
+            said.append(
+                (criterion, with_fillers(_closed(text), stock().fillers, share=style.filler_share, random=random))
+            )
         if plain:
-            return " ".join(matter)
-        if aside := line("digressions", style.digression_share, random):
-            opening, *rest = _SENTENCES.split(matter[0], maxsplit=1)
-            matter[:1] = [opening, *aside, *rest]
-        return " ".join((*line("starts", style.start_share, random), *matter, *line("ends", style.end_share, random)))
+            return _joined(said)
+        if aside := self._aside("digressions", style.digression_share, random):
+            criterion, first = said[0]
+            opening, *rest = _SENTENCES.split(first, maxsplit=1)
+            said[:1] = [(criterion, opening), *aside, *((criterion, text) for text in rest)]
+        starts = self._aside("starts", style.start_share, random)
+        return _joined([*starts, *said, *self._aside("ends", style.end_share, random)])
+
+    def _aside(self, name: str, share: float, random: Random) -> list[tuple[None, str]]:
+        return [(None, text) for text in self._habits.line(name, share, random)]
 
 
 def _terse(due: list[tuple[str, str]]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:

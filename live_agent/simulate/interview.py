@@ -1,6 +1,6 @@
 """One simulated interview: the agent's plan on one side, a candidate of known ability on the other."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import Random
@@ -20,6 +20,15 @@ SPREAD = 0.7  # standard deviation of one candidate's levels around it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Stretch:
+    """A part of a turn's text, in characters."""
+
+    turn_id: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SimulatedInterview:
     """An interview as it was spoken, with what it was made to express."""
 
@@ -31,6 +40,7 @@ class SimulatedInterview:
     truth: Mapping[str, int | None]  # criterion -> the level that was expressed; None where nothing was
     unscored: Mapping[str, Unscored]  # criteria without a truth -> why
     phrasings: Mapping[str, str]  # criterion with a truth -> id of the phrasing used
+    matter: Mapping[str, tuple[Stretch, ...]]  # criterion -> where it was expressed, in order
 
     @property
     def duration_s(self) -> float:
@@ -72,6 +82,7 @@ def simulate(
         truth={c: levels.get(c) if why is None else None for c, why in outcome.items()},
         unscored={c: why for c, why in outcome.items() if why is not None},
         phrasings={c: chosen[c] for c, why in outcome.items() if why is None},
+        matter={c: tuple(stretches) for c, stretches in spoken.matter.items()},
     )
 
 
@@ -93,6 +104,7 @@ class _Conversation:
     turns: list[Turn] = field(default_factory=list)
     talks: dict[str, SectionTalk] = field(default_factory=dict)
     asked: dict[str, int] = field(default_factory=dict)  # section -> questions asked
+    matter: dict[str, list[Stretch]] = field(default_factory=dict)  # criterion -> where it was expressed
     clock_s: float = 0.0
 
     def run(self) -> None:
@@ -114,6 +126,9 @@ class _Conversation:
             return Heard()
         self.clock_s += self.random.uniform(0.4, 2.5)  # a moment to think
         self._speaks("candidate", answer.text, said.section_id, self.candidate.style.words_per_minute)
+        for part in answer.matter:
+            stretch = Stretch(turn_id=self.turns[-1].id, start=part.start, end=part.end)
+            self.matter.setdefault(part.criterion, []).append(stretch)
         consent: Literal["granted", "unclear"] = "granted" if said.steps[-1].kind == "consent" else "unclear"
         return Heard(words=len(answer.text.split()), declined=answer.declined, consent=consent)
 
@@ -148,3 +163,18 @@ class _Conversation:
             )
         )
         self.clock_s += self.random.uniform(0.3, 0.9)  # until the other side begins
+
+
+EVIDENCE_SHARE_MIN = 0.5  # of an utterance's characters that must express the criterion
+
+
+def evidence_of(interview: SimulatedInterview, turns: Iterable[Turn], criterion: str) -> tuple[str, ...]:
+    """Ids of the utterances that express a criterion, in order; `turns` are the interview's, cut into utterances."""
+    stretches = interview.matter.get(criterion, ())
+    return tuple(
+        span.id
+        for turn in turns
+        for span in turn.utterances
+        if sum(max(0, min(s.end, span.end) - max(s.start, span.start)) for s in stretches if s.turn_id == turn.id)
+        >= EVIDENCE_SHARE_MIN * (span.end - span.start)
+    )

@@ -13,6 +13,7 @@ from evaluator.transcript import Transcript, parse_transcript, segmented
 from live_agent.simulate import draw_abilities, simulate, simulate_into
 from live_agent.simulate.bank import bank, section_bank, stock
 from live_agent.simulate.first_person import in_first_person
+from live_agent.simulate.interview import evidence_of
 from tests.fakes import MemoryStore
 
 COUNT = 8
@@ -313,3 +314,24 @@ def test_interviews_start_when_they_are_said_to(rubric):
         made[1].started_at,
         made[9].started_at,
     )
+
+
+def test_evidence_is_what_expresses_the_criterion(shipped):
+    """Each criterion with a level has utterances of its own, and none of a criterion without one."""
+    interview = simulate(shipped, seed=3, interview_id="sim-1")
+    turns = segmented(interview.turns)
+
+    cited = {c.id: bool(evidence_of(interview, turns, c.id)) for c in shipped.criteria}
+
+    assert {c: level is not None for c, level in interview.truth.items()} == cited
+
+
+def test_what_is_beside_the_point_is_no_evidence(shipped):
+    """Stretches cover the phrasing's words and no opening, joint, digression or end."""
+    interview = simulate(shipped, seed=3, interview_id="sim-1")
+    text = {turn.id: turn.text for turn in interview.turns}
+
+    said = [text[s.turn_id][s.start : s.end] for stretches in interview.matter.values() for s in stretches]
+
+    beside = (*stock().starts, *stock().ends, *stock().digressions, *stock().joins)
+    assert not [part for part in said if part in beside]
