@@ -11,6 +11,7 @@ from live_agent.simulate import SimulatedInterview, hand_over, simulate_one_of
 from rubrics.library import library
 from rubrics.model import Rubric
 from tests.chaos.marks import ALWAYS_500, BAD_JSON, KILLS_WORKER
+from tests.fakes import MemoryStore
 
 PREFIX = "chaos"
 REVISED = "after a second look"  # words of a transcript that is uploaded again
@@ -36,9 +37,22 @@ def plant(stores: tuple[ObjectStore, ...], *, interviews: int, seed: int) -> dic
         interview = simulate_one_of(rubric, number=number, count=interviews, seed=seed, prefix=PREFIX)
         if number in marks:
             interview = _poisoned(interview, rubric, marks[number])
-        for store in stores:
-            hand_over(store, rubric, interview, candidate_ref=f"C-{number:04d}", requisition="CHAOS")
+        _hand_over(stores, rubric, interview, candidate_ref=f"C-{number:04d}")
     return planted
+
+
+def _hand_over(
+    stores: tuple[ObjectStore, ...], rubric: Rubric, interview: SimulatedInterview, *, candidate_ref: str
+) -> None:
+    """The transcript and, last, the manifest; what the agent keeps while it talks would only take time here."""
+    made = MemoryStore()
+    hand_over(made, rubric, interview, candidate_ref=candidate_ref, requisition="CHAOS")
+    inbox = manifest_key(interview.interview_id)
+    manifest = made.get(inbox, bytes_max=MANIFEST_BYTES_MAX) or b""
+    transcript = parse_manifest(manifest).transcript.key
+    for store in stores:
+        store.create(transcript, made.get(transcript, bytes_max=TRANSCRIPT_BYTES_MAX) or b"")
+        store.create(inbox, manifest)
 
 
 def _poisoned(interview: SimulatedInterview, rubric: Rubric, mark: str) -> SimulatedInterview:
