@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "scorecard": ("scorecards", "app"),
     "rubric": ("rubric", "app"),
     "evaluation": ("evaluations", "app"),
+    "calibrate": ("calibrate", "app"),
     "up": ("staying", "up"),
     "serve": ("staying", "serve"),
     "worker": ("staying", "worker_command_line"),

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,20 +12,20 @@ from evaluator.errors import Conflict, DigestMismatch, ManifestFault, ObjectExis
 from evaluator.formats import Record
 from evaluator.formats.document import shown
 from evaluator.formats.record import clean
-from evaluator.formats.sections import mark_sections, sections_found
+from evaluator.formats.sections import Assigner, Question, by_intros, placed, sections_found
 from evaluator.layout import INTERVIEWS, checked, manifest_key, transcript_key
-from evaluator.manifest import MANIFEST_BYTES_MAX, Candidate, Consent, Manifest, TranscriptRef
+from evaluator.manifest import MANIFEST_BYTES_MAX, Candidate, Consent, Manifest, SectionsBy, TranscriptRef
 from evaluator.ports import ObjectStore, walk
 from evaluator.transcript import TRANSCRIPT_BYTES_MAX, Transcript, first_fault, segmented
 from evaluator.values import canonical, sha256
 from rubrics.model import Rubric
 
-IMPORTER = "debrief-import/1"  # goes up when the same file would give another transcript
+IMPORTER = "debrief-import/2"  # goes up when the same file would give another transcript
 SLUG_CHARS_MAX = 48
 HASH_CHARS = 8
 
 Sections = Literal["marked", "whole"]
-ConsentStatus = Literal["granted", "refused", "withdrawn", "unknown"]
+UNKNOWN_CONSENT = Consent(status="unknown")
 
 _NOT_SLUG = re.compile(r"[^A-Za-z0-9_.]+")
 
@@ -37,6 +38,7 @@ class Prepared:
     manifest: Manifest
     transcript_bytes: bytes
     manifest_bytes: bytes
+    questions: tuple[Question, ...] = ()  # the interviewer's, with their sections; none where sections are whole
 
     @property
     def interview_id(self) -> str:
@@ -52,31 +54,39 @@ def prepare(
     candidate_ref: str | None = None,
     candidate_name: str | None = None,
     sections: Sections = "marked",
-    consent: ConsentStatus = "unknown",
+    questions: tuple[Question, ...] | None = None,
+    consent: Consent = UNKNOWN_CONSENT,
     language: str | None = None,
 ) -> Prepared:
     """The record as transcript and manifest; pure, so that the same import gives the same bytes.
 
     The candidate's reference is the interview's id unless one is given; the language is the one given, else the
-    source's, else the rubric's. Raises TranscriptFault when sections should be marked and no intro of the rubric is
-    found, or a limit is broken; ManifestFault when requisition or candidate_ref is not usable as an id.
+    source's, else the rubric's. Sections that should be marked are those of the questions that are given, else what
+    source and intros say. Raises TranscriptFault when not one turn is in a section of the rubric then, or a limit is
+    broken; ManifestFault when requisition or candidate_ref is not usable as an id.
     """
-    interview_id = interview_id_of(record, requisition=_id("requisition", requisition))
-    transcript = _transcript(record, rubric=rubric, sections=sections, language=language)
+    if sections == "whole":
+        questions = ()
+    elif questions is None:
+        questions = by_intros(record.turns, rubric)
+    interview_id = interview_id_of(record, requisition=usable_id("requisition", requisition))
+    transcript = _transcript(record, rubric=rubric, sections=sections, questions=questions, language=language)
     manifest = _manifest(
         record,
         transcript,
         interview_id=interview_id,
-        candidate=Candidate(ref=_id("candidate", candidate_ref or interview_id), name=_person(candidate_name)),
+        candidate=Candidate(ref=usable_id("candidate", candidate_ref or interview_id), name=_person(candidate_name)),
         requisition=requisition,
         rubric=rubric,
-        consent=Consent(status=consent),
+        consent=consent,
+        sections_by=_sections_by(questions) if sections == "marked" else None,
     )
     prepared = Prepared(
         transcript=transcript,
         manifest=manifest,
         transcript_bytes=transcript.to_bytes(),
         manifest_bytes=manifest.to_bytes(),
+        questions=questions,
     )
     if len(prepared.transcript_bytes) > TRANSCRIPT_BYTES_MAX or len(prepared.manifest_bytes) > MANIFEST_BYTES_MAX:
         raise TranscriptFault(f"{shown(record.name)}: is too long to be kept as one interview; split it")
@@ -120,15 +130,19 @@ def interview_id_of(record: Record, *, requisition: str) -> str:
     return f"{slug}-{sha256(canonical([requisition, clean(record.name)]))[:HASH_CHARS]}"
 
 
-def _transcript(record: Record, *, rubric: Rubric, sections: Sections, language: str | None) -> Transcript:
+def _transcript(
+    record: Record,
+    *,
+    rubric: Rubric,
+    sections: Sections,
+    questions: tuple[Question, ...],
+    language: str | None,
+) -> Transcript:
     name, turns = shown(record.name), record.turns
     if sections == "marked":
-        turns = mark_sections(turns, rubric)
+        turns = placed(turns, questions, rubric)
         if not sections_found(turns, rubric):
-            raise TranscriptFault(
-                f"no section intro of rubric {rubric.ref} was found in {name}: "
-                "import it with --sections whole, or choose its own rubric"
-            )
+            raise TranscriptFault(_none_found(name, questions, rubric))
     try:
         return Transcript(
             language=language or record.language or rubric.language,
@@ -140,6 +154,32 @@ def _transcript(record: Record, *, rubric: Rubric, sections: Sections, language:
         raise TranscriptFault(f"{name}: {first_fault(error)}") from None
 
 
+def _none_found(name: str, questions: tuple[Question, ...], rubric: Rubric) -> str:
+    """That nothing of the interview is in a section, and what to do."""
+    if not questions:
+        return f"{name}: nobody in it is known as the interviewer, so no section can be told; use --sections whole"
+    ways: set[Assigner] = {question.by for question in questions}
+    if "correction" in ways:
+        return f"{name}: no question is in a section of rubric {rubric.ref}; name a section for one of them at least"
+    if "judge" in ways:
+        return (
+            f"the judge put no question of {name} into a section of rubric {rubric.ref}: "
+            "import it with --sections whole, or choose its own rubric"
+        )
+    return (
+        f"no section intro of rubric {rubric.ref} was found in {name}: "
+        "import it with --sections judge or --sections whole, or choose its own rubric"
+    )
+
+
+def _sections_by(questions: tuple[Question, ...]) -> SectionsBy:
+    ways = Counter(question.by for question in questions)
+    model = next((question.model for question in questions if question.by == "judge"), None)
+    return SectionsBy(
+        source=ways["source"], intro=ways["intro"], judge=ways["judge"], correction=ways["correction"], model=model
+    )
+
+
 def _manifest(
     record: Record,
     transcript: Transcript,
@@ -149,6 +189,7 @@ def _manifest(
     requisition: str,
     rubric: Rubric,
     consent: Consent,
+    sections_by: SectionsBy | None,
 ) -> Manifest:
     return Manifest(
         interview_id=interview_id,
@@ -161,10 +202,12 @@ def _manifest(
         consent=consent,
         transcript=TranscriptRef(key=transcript_key(interview_id, transcript.digest), sha256=transcript.digest),
         agent_version=IMPORTER,
+        sections_by=sections_by,
     )
 
 
-def _id(noun: str, value: str) -> str:
+def usable_id(noun: str, value: str) -> str:
+    """The value, when it can be an id; ManifestFault names it by the noun otherwise."""
     try:
         return checked(value)
     except ManifestFault as error:

@@ -83,6 +83,27 @@ class Checkpoint(Frozen):
     completion: Completion
 
 
+class Cut(Frozen):
+    """Where a window begins."""
+
+    turn_id: str
+    start: int = Field(ge=0)  # characters into the turn's text
+
+
+class WindowPlan(Frozen):
+    """Where a section that is longer than the judge's window was cut; kept before any window is judged.
+
+    Once kept it is followed by every later attempt, whatever the context of the engine that it meets.
+    """
+
+    schema_version: Literal[1] = 1
+    interview_id: str
+    evaluation_key: Sha256
+    section_id: str
+    request_sha256: Sha256  # the request that was too long
+    cuts: tuple[Cut, ...] = Field(min_length=1)
+
+
 class Windows(Frozen):
     """How a section was read that is longer than the judge's window; `evaluator.pipeline` says how."""
 

@@ -12,6 +12,7 @@ INTERVIEWS = "interviews/"
 CHECKPOINTS = "checkpoints/"
 
 _ID = re.compile(ID_PATTERN)
+_PART = re.compile(r"(~[1-9][0-9]*\.[1-9][0-9]*)*(~[1-9][0-9]*)?")
 
 
 def checked(identifier: str) -> str:
@@ -62,6 +63,11 @@ def checkpoints_prefix(interview_id: str, evaluation_key: str) -> str:
     return f"{CHECKPOINTS}{checked(interview_id)}/{checked(evaluation_key)}/"
 
 
-def checkpoint_key(interview_id: str, evaluation_key: str, section_id: str) -> str:
-    """One finished section of one evaluation."""
-    return f"{checkpoints_prefix(interview_id, evaluation_key)}{checked(section_id)}.json"
+def checkpoint_key(interview_id: str, evaluation_key: str, section_id: str, part: str = "") -> str:
+    """One finished section of one evaluation, or a part of one that was too long.
+
+    part: "~1.2" is the second window of the first cut, "~1" where that cut was made; no id holds a "~".
+    """
+    if not _PART.fullmatch(part):
+        raise ValueError(f"part {part[:80]!r} names no window and no cut")
+    return f"{checkpoints_prefix(interview_id, evaluation_key)}{checked(section_id)}{part}.json"

@@ -75,6 +75,16 @@ class RecordingRef(Frozen):
     sha256: Sha256 | None = None
 
 
+class SectionsBy(Frozen):
+    """Who told the sections of an imported interview: how many of the interviewer's questions each way."""
+
+    source: Annotated[int, Field(ge=0)] = 0  # the file says so
+    intro: Annotated[int, Field(ge=0)] = 0  # by the rubric's intros, as the interviewer spoke them
+    judge: Annotated[int, Field(ge=0)] = 0  # a model said so
+    correction: Annotated[int, Field(ge=0)] = 0  # a person did
+    model: Annotated[str, Field(max_length=200, pattern=PRINTABLE)] | None = None  # the judge, name@revision
+
+
 class Manifest(Frozen):
     """The handover of one finished interview; create-only and written last."""
 
@@ -91,10 +101,11 @@ class Manifest(Frozen):
     transcript: TranscriptRef
     recording: RecordingRef = RecordingRef(status="none")
     agent_version: Annotated[str, Field(max_length=64, pattern=PRINTABLE)]  # or the importer and its version
+    sections_by: SectionsBy | None = None  # null: sections whole, or marked by the live agent as it spoke
 
     def to_bytes(self) -> bytes:
-        """The canonical JSON."""
-        return canonical(self.model_dump(mode="json"))
+        """The canonical JSON; what came after the first release stands in it only where it says something."""
+        return canonical(self.model_dump(mode="json", exclude={"sections_by"} if self.sections_by is None else None))
 
 
 def settled(manifests: Sequence[Manifest]) -> Manifest:

@@ -1,32 +1,45 @@
 """The scorecard: results, means that say what they rest on, alerts for a person, and where it all came from."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from evaluator.judging import Completion, Sampling
+from evaluator.instructions import find
+from evaluator.judging import Completion, Sampling, Windows
 from evaluator.prompts import PROMPT_VERSION, key_for
-from evaluator.transcript import Transcript, utterances_of
+from evaluator.transcript import Transcript, utterances_of, words_in
 from evaluator.values import Frozen, canonical, sha256
 from evaluator.verdict import Result, Unscored, Verdict, parse_verdicts, unscored
 from rubrics.model import Criterion, Rubric, Section
 
 SPREAD_SPLIT = 0.9  # levels of standard deviation from which the judge counts as undecided
 CONFIDENCE_LOW = 0.7  # speech recognition's own figure, below which a person should listen
+CONFIDENCE_MIN = 0.5  # below it more words are likely wrong than right: a level may not rest on such words alone
+NOT_HEARD_WELL = "not_heard_well"
+SECTION_WORDS_MIN = 5  # of the candidate; "I don't really know." is no answer that a level can rest on
 
 # Judges that are known to mean nothing, with what must stand beside every score they give.
 JUDGE_NOTICES = {"demo-judge-untrained": "untrained demo judge: levels are noise"}
 
 State = Literal["scored", "needs_review", "unscorable"]
-REVIEW_ALERTS = frozenset({"distribution_split", "low_confidence", "section_failed"})
+AlertCode = Literal[
+    "distribution_split",
+    "low_confidence",
+    "section_failed",
+    "speaks_to_judge",
+    "section_missing",
+    "required_unscored",
+    "judged_in_windows",
+]
+REVIEW_ALERTS = frozenset({"distribution_split", "low_confidence", "section_failed", "speaks_to_judge"})
 
 
 class Mean(Frozen):
     """A weighted mean over the scored criteria, and how many those are."""
 
-    value: Annotated[float, Field(ge=1, le=5)] | None  # None: nothing scored, or withheld
+    value: Annotated[float, Field(ge=1, le=5)] | None  # None: nothing scored, or withheld (then some are scored)
     basis: Literal["expected_level", "level"]  # level: the endpoint gives no probabilities
     spread: float | None  # standard deviation that the level distributions give the mean, in levels
     scored: int
@@ -44,10 +57,10 @@ class SectionScore(Frozen):
 class Alert(Frozen):
     """Something a person should look at before relying on the scorecard."""
 
-    code: Literal["distribution_split", "low_confidence", "section_failed", "section_missing", "required_unscored"]
-    section_id: str | None = None
+    code: AlertCode
+    section_id: str | None = None  # None with no criterion either: the interview as a whole
     criterion_id: str | None = None
-    value: float | None = None
+    value: float | None = None  # spread in levels, confidence as a share, or number of windows: as the code says
 
 
 class Provenance(Frozen):
@@ -71,7 +84,7 @@ class Scorecard(Frozen):
     state: State
     sections: tuple[SectionScore, ...]
     overall: Mean
-    withheld: tuple[str, ...]  # required criteria without a level: the overall mean is not given
+    withheld: tuple[str, ...]  # criteria that failed, or are required and have no level: no overall mean is given
     alerts: tuple[Alert, ...]
     provenance: Provenance
 
@@ -101,25 +114,33 @@ def conclude(
     completions: Mapping[str, Completion],
     *,
     failed: Mapping[str, str] | None = None,
+    windows: Mapping[str, Windows] | None = None,
     model: str,
     sampling: Sampling,
 ) -> Scorecard:
     """The scorecard of these values, whoever fetched them and whenever.
 
     completions: section id -> raw completion, for the sections that were judged; failed: section id -> reason code,
-    for those that could not be.
+    for those that could not be; windows: section id -> what was read, for those that were too long for one call.
     """
+    windows = windows or {}
     sections = tuple(
-        _section_score(transcript, s, completions.get(s.id), (failed or {}).get(s.id)) for s in rubric.sections
+        _section_score(transcript, s, completions.get(s.id), (failed or {}).get(s.id), windows.get(s.id))
+        for s in rubric.sections
     )
     results = {r.criterion_id: r for s in sections for r in s.results}
-    withheld = tuple(c.id for c in rubric.criteria if c.required and isinstance(results[c.id], Unscored))
+    unscored_required = [c.id for c in rubric.criteria if c.required and isinstance(results[c.id], Unscored)]
+    withheld = tuple(c.id for c in rubric.criteria if c.id in unscored_required or results[c.id].status == "failed")
     mean = mean_of(rubric.criteria, results)
-    alerts = (*_alerts(transcript, sections), *(Alert(code="required_unscored", criterion_id=c) for c in withheld))
+    alerts = (
+        *_alerts(transcript, sections, windows),
+        *_speaking_to_judge(transcript, rubric),
+        *(Alert(code="required_unscored", criterion_id=c) for c in unscored_required),
+    )
     return Scorecard(
         state=_state(mean, alerts),
         sections=sections,
-        overall=mean.model_copy(update={"value": None, "spread": None}) if withheld else mean,
+        overall=_withheld(mean) if withheld else mean,
         withheld=withheld,
         alerts=alerts,
         provenance=Provenance(
@@ -141,22 +162,56 @@ def without_a_call(transcript: Transcript, section: Section) -> tuple[Unscored, 
     turns = transcript.in_section(section.id)
     if not turns:
         return unscored(section, "not_asked", "section_not_reached")
-    if not any(turn.utterances for turn in turns):
+    words = sum(words_in(u.text) for u in utterances_of(turns))
+    if not words:
         return unscored(section, "not_answered", "candidate_said_nothing")
-    return None
+    return unscored(section, "not_answered", "too_few_words") if words < SECTION_WORDS_MIN else None
 
 
 def _section_score(
-    transcript: Transcript, section: Section, completion: Completion | None, failed: str | None
+    transcript: Transcript, section: Section, completion: Completion | None, failed: str | None, read: Windows | None
 ) -> SectionScore:
-    results: Sequence[Verdict | Unscored] | None = without_a_call(transcript, section)
-    if results is None and completion is not None:
-        ids = [u.id for u in utterances_of(transcript.in_section(section.id))]
-        results = parse_verdicts(completion, section, ids)
-    if results is None:
-        results = unscored(section, "failed", failed or "not_judged")
-    by_id = {r.criterion_id: r for r in results}
-    return SectionScore(section_id=section.id, results=tuple(results), mean=mean_of(section.criteria, by_id))
+    results = _results(transcript, section, completion, failed, read)
+    mean = mean_of(section.criteria, {r.criterion_id: r for r in results})
+    lost = any(r.status == "failed" for r in results)
+    return SectionScore(section_id=section.id, results=results, mean=_withheld(mean) if lost else mean)
+
+
+def _results(
+    transcript: Transcript, section: Section, completion: Completion | None, failed: str | None, read: Windows | None
+) -> tuple[Verdict | Unscored, ...]:
+    if (known := without_a_call(transcript, section)) is not None:
+        return known
+    if failed is not None:
+        return unscored(section, "failed", failed)
+    if read is not None and not read.cited:
+        return unscored(section, "insufficient_evidence", "nothing_cited_in_windows")
+    if completion is None:
+        return unscored(section, "failed", "not_judged")
+    utterances = tuple(utterances_of(transcript.in_section(section.id)))
+    ids = read.cited if read else [u.id for u in utterances]
+    confidence = {u.id: u.confidence for u in utterances}
+    return tuple(_if_heard(r, confidence) for r in parse_verdicts(completion, section, ids))
+
+
+def _if_heard(result: Verdict | Unscored, confidence: Mapping[str, float | None]) -> Verdict | Unscored:
+    """No level where speech recognition guessed all the words that it rests on; unknown confidence counts as heard."""
+    if isinstance(result, Unscored) or any(_was_heard(confidence[i]) for i in result.evidence):
+        return result
+    return Unscored(
+        status="insufficient_evidence",
+        criterion_id=result.criterion_id,
+        reason=NOT_HEARD_WELL,
+        evidence_dropped=result.evidence_dropped,
+    )
+
+
+def _was_heard(confidence: float | None) -> bool:
+    return confidence is None or confidence >= CONFIDENCE_MIN
+
+
+def _withheld(mean: Mean) -> Mean:
+    return mean.model_copy(update={"value": None, "spread": None})
 
 
 def mean_of(criteria: Sequence[Criterion], results: Mapping[str, Verdict | Unscored]) -> Mean:
@@ -181,24 +236,42 @@ def mean_of(criteria: Sequence[Criterion], results: Mapping[str, Verdict | Unsco
     return Mean(value=value, basis=basis, spread=spread, scored=len(scored), of=len(criteria))
 
 
-def _alerts(transcript: Transcript, sections: Sequence[SectionScore]) -> list[Alert]:
+def _alerts(
+    transcript: Transcript, sections: Sequence[SectionScore], windows: Mapping[str, Windows]
+) -> Iterator[Alert]:
     confidence = {u.id: u.confidence for u in transcript.utterances()}
-    alerts: list[Alert] = []
     for section in sections:
-        if all(r.status == "not_asked" for r in section.results):
-            alerts.append(Alert(code="section_missing", section_id=section.section_id))
-        if any(r.status == "failed" for r in section.results):
-            alerts.append(Alert(code="section_failed", section_id=section.section_id))
-        for r in section.results:
-            if not isinstance(r, Verdict):
-                continue
-            where = {"section_id": section.section_id, "criterion_id": r.criterion_id}
-            if r.spread is not None and r.spread >= SPREAD_SPLIT:
-                alerts.append(Alert(code="distribution_split", value=round(r.spread, 4), **where))
-            heard = [c for i in r.evidence if (c := confidence.get(i)) is not None]
-            if heard and min(heard) < CONFIDENCE_LOW:
-                alerts.append(Alert(code="low_confidence", value=min(heard), **where))
-    return alerts
+        section_id, results = section.section_id, section.results
+        if all(r.status == "not_asked" for r in results):
+            yield Alert(code="section_missing", section_id=section_id)
+        if any(r.status == "failed" for r in results):
+            yield Alert(code="section_failed", section_id=section_id)
+        if section_id in windows:
+            yield Alert(code="judged_in_windows", section_id=section_id, value=windows[section_id].count)
+        for r in results:
+            yield from _doubts(section_id, r, confidence)
+
+
+def _doubts(section_id: str, result: Verdict | Unscored, confidence: Mapping[str, float | None]) -> Iterator[Alert]:
+    """What makes one criterion's result doubtful."""
+    where = {"section_id": section_id, "criterion_id": result.criterion_id}
+    if isinstance(result, Unscored):
+        if result.reason == NOT_HEARD_WELL:
+            yield Alert(code="low_confidence", **where)
+        return
+    if result.spread is not None and result.spread >= SPREAD_SPLIT:
+        yield Alert(code="distribution_split", value=round(result.spread, 4), **where)
+    heard = [c for i in result.evidence if (c := confidence.get(i)) is not None]
+    if heard and min(heard) < CONFIDENCE_LOW:
+        yield Alert(code="low_confidence", value=min(heard), **where)
+
+
+def _speaking_to_judge(transcript: Transcript, rubric: Rubric) -> Iterator[Alert]:
+    """One alert for each section in which something seems to be said to the judge; it changes no score."""
+    judged_apart = {s.id for s in rubric.sections} if transcript.sections == "marked" else set()
+    section_of = {t.id: t.section_id if t.section_id in judged_apart else None for t in transcript.turns}
+    for section_id in dict.fromkeys(section_of[s.turn_id] for s in find(transcript.turns)):
+        yield Alert(code="speaks_to_judge", section_id=section_id)
 
 
 def _state(mean: Mean, alerts: Sequence[Alert]) -> State:

@@ -185,8 +185,11 @@ _ABBREVIATION = re.compile(
 _ABBREVIATION_CHARS_MAX = 8  # the longest, "approx.", and the character before it
 _SPACE = re.compile(r"\s+")
 _CLAUSE = re.compile(r"[,;:–—]\s|(?<=[，、；：。！？])|\s(?=(?:and|but|so|because|which|then)\s)")
-_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")  # kana and Han: written without spaces between words
-_UNSPACED_CHARS_PER_WORD = 2
+# Written without spaces between words: kana and Han, and the scripts of Thailand, Laos, Myanmar and Cambodia.
+_UNSPACED = {  # characters -> how many make a word
+    re.compile(r"[\u3040-\u30ff\u3400-\u9fff]"): 2,
+    re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]"): 4,
+}
 
 
 def segment(text: str) -> tuple[tuple[int, int], ...]:
@@ -214,9 +217,14 @@ def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
     return start, end
 
 
+def words_in(text: str) -> int:
+    """About how many words somebody said, in any script."""
+    unspaced = (len(script.findall(text)) // chars_per_word for script, chars_per_word in _UNSPACED.items())
+    return len(text.split()) + sum(unspaced)
+
+
 def _words(text: str, span: tuple[int, int]) -> int:
-    part = text[span[0] : span[1]]
-    return len(part.split()) + len(_UNSPACED.findall(part)) // _UNSPACED_CHARS_PER_WORD
+    return words_in(text[span[0] : span[1]])
 
 
 def _join_short(text: str, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:

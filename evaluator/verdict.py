@@ -21,6 +21,7 @@ EVIDENCE_MAX = 3  # ids per criterion
 ANSWER_CHARS_MAX = 20_000
 RATIONALE_CHARS_MAX = 240
 LOGPROB_MIN = -100.0  # masked tokens are reported at about -9999; they are no probability
+UNTOLD_MAX = 0.01  # share of the choice that may stay untold: it moves no expected level by more than 0.04
 
 UnscoredStatus = Literal["not_asked", "not_answered", "insufficient_evidence", "failed"]
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -226,19 +227,36 @@ def _starts(tokens: Iterable[TokenLogprob]) -> list[int]:
 
 
 def level_distribution(token: TokenLogprob, digit_at: int) -> Mapping[int, float] | None:
-    """Probability of the levels 0-5 at one token; None when the endpoint reported none of them.
+    """Probability of the levels 0-5 at one token; None when the reported alternatives do not tell it.
 
     digit_at: where the level stands in the token, in characters. Alternatives that state the same level ("4", " 4",
-    "4}") are added up; what a grammar masked (below -100) is left out.
+    "4}") are added up, however unlikely; what a grammar masked (below -100) is none. Untold is what was not reported,
+    and what was but states no level yet, such as a blank before the digit: any level may hide there.
     """
-    # What comes before the level must be the same, and no digit may follow: "12" states neither 1 nor 2.
-    states = re.compile(rf"{re.escape(token.token[:digit_at].strip())}\s*([0-5])(?![0-9.])")
-    mass = dict.fromkeys((ABSTAIN, *LEVELS), 0.0)
-    for text, logprob in {token.token: token.logprob, **token.top}.items():
-        stated = states.match(text.strip())
-        if stated and math.isfinite(logprob) and logprob > LOGPROB_MIN:
-            mass[int(stated.group(1))] += math.exp(min(logprob, 0.0))
-    total = math.fsum(mass.values())
-    if total <= 0 or not token.top:
+    if not token.top:
         return None
-    return {level: round(share / total, 6) for level, share in mass.items()}
+    before = _compact(token.token[:digit_at])
+    states = re.compile(rf"{re.escape(before)}([0-5])(?=[,}}]|$)")  # "45" and "4.5" state no level
+    level, rest = dict.fromkeys((ABSTAIN, *LEVELS), 0.0), 0.0
+    unreported = 1.0
+    for text, share in _shares(token).items():
+        unreported -= share
+        if stated := states.match(said := _compact(text)):
+            level[int(stated.group(1))] += share
+        elif before.startswith(said):
+            rest += share
+    total = math.fsum(level.values())
+    untold = max(unreported, 0.0) + rest
+    if total <= 0 or unreported < -UNTOLD_MAX or untold > UNTOLD_MAX * (total + untold):
+        return None
+    return {n: round(share / total, 6) for n, share in level.items()}
+
+
+def _shares(token: TokenLogprob) -> Mapping[str, float]:
+    """Probability of the token and of each alternative that no grammar masked."""
+    logprobs = {token.token: token.logprob, **token.top}
+    return {text: math.exp(min(p, 0.0)) for text, p in logprobs.items() if math.isfinite(p) and p > LOGPROB_MIN}
+
+
+def _compact(text: str) -> str:
+    return "".join(text.split())

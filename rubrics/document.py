@@ -27,9 +27,9 @@ from rubrics.faults import Fault, RubricError, in_file_order
 
 BYTES_MAX = (
     128 * 1024
-)  # per file (characters, where text is given); a rubric of twelve full sections takes about 60 KiB
-DEPTH_MAX = 8  # levels of nesting; a rubric has 6
-NODES_MAX = 5_000  # per file; a rubric of twelve full sections has about 1,200
+)  # per file (characters, where text is given); a rubric of twelve full sections takes about 100 KiB
+DEPTH_MAX = 8  # levels of nesting; a rubric has 7
+NODES_MAX = 5_000  # per file; a rubric of twelve full sections has about 2,400
 
 # Control characters, lone surrogates, and the marks that reorder text on screen.
 _REFUSED = re.compile(

@@ -14,6 +14,7 @@ from rubrics.model import LEVELS, Criterion, Rubric
 ANCHOR_WORDS_MIN = 6  # fewer say no behaviour
 ANCHOR_WORDS_MAX = 45  # more cost tokens in every prompt of the section
 DEFINITION_WORDS_MIN = 8
+EXAMPLE_WORDS_MAX = 60  # about 80 tokens, read for every candidate; a real answer's telling part is shorter
 INTRO_WORDS_MIN = 5  # fewer cannot mark a section in a transcript
 SIMILARITY_MAX = 0.8  # Jaccard index of two texts' words: shared / all
 INTERVIEW_MINUTES_MAX = 60.0
@@ -71,6 +72,7 @@ _LEAVES_ASIDE = re.compile(
     re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+")
+_CONTACT = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+|\+?\d[\d ()/.-]{6,}\d")  # a mail address, or a telephone number
 _WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
 
 
@@ -108,6 +110,7 @@ def _remarks(rubric: Rubric, name: str) -> Iterator[Remark]:
     for where, criterion in _criteria(rubric):
         yield from _lengths(where, criterion)
         yield from _twins(where, criterion, degree_words=DEGREE_WORDS if english else frozenset())
+        yield from _examples(where, criterion)
         if english:
             yield from _about_the_person(where, criterion)
 
@@ -210,6 +213,30 @@ def _twins(where: NodePath, criterion: Criterion, *, degree_words: frozenset[str
             break
 
 
+def _examples(where: NodePath, criterion: Criterion) -> Iterator[Remark]:
+    """Examples that teach little, or the wrong thing."""
+    examples = criterion.examples
+    if len(examples) > 1 and len({example.level for example in examples}) == 1:
+        message = f"all examples are of level {examples[0].level}, which draws a judge to it; give different levels"
+        yield (*where, "examples"), message
+    for index, example in enumerate(examples):
+        at = (*where, "examples", index, "answer")
+        words = _words(example.answer)
+        if len(words) > EXAMPLE_WORDS_MAX:
+            yield at, f"the example has {len(words)} words; {EXAMPLE_WORDS_MAX} are enough, and each is read every time"
+        if level := next((level for level in LEVELS if _holds(words, _words(criterion.anchors[level]))), None):
+            yield at, f"the example repeats anchor {level} word for word; write what somebody might say instead"
+        if any(_similarity(set(words), set(_words(other.answer))) > SIMILARITY_MAX for other in examples[:index]):
+            yield at, "the example is almost the one before; another answer would teach more"
+        if _CONTACT.search(example.answer):
+            yield at, "this looks like a mail address or telephone number; invent the example, about nobody"
+
+
+def _holds(words: list[str], part: list[str]) -> bool:
+    """Whether the one list of words stands in the other as it is."""
+    return any(words[start : start + len(part)] == part for start in range(len(words) - len(part) + 1))
+
+
 def _about_the_person(where: NodePath, criterion: Criterion) -> Iterator[Remark]:
     yield from _forbidden((*where, "name"), criterion.name)
     for sentence in _SENTENCE_END.split(criterion.definition):
@@ -217,6 +244,8 @@ def _about_the_person(where: NodePath, criterion: Criterion) -> Iterator[Remark]
             yield from _forbidden((*where, "definition"), sentence)
     for level in LEVELS:
         yield from _forbidden((*where, "anchors", level), criterion.anchors[level])
+    for index, example in enumerate(criterion.examples):  # an answer may say anything; the reason for its level may not
+        yield from _forbidden((*where, "examples", index, "why"), example.why or "")
 
 
 def _forbidden(where: NodePath, text: str) -> Iterator[Remark]:

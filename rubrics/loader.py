@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 from rubrics.document import BYTES_MAX, Document, Mapping, Scalar, Sequence, read_document, scalar_value
 from rubrics.document import Path as NodePath
 from rubrics.faults import Fault, RubricError, in_file_order
-from rubrics.model import REPEATED_ID, Criterion, Rubric, Section
+from rubrics.model import REPEATED_ID, Criterion, Example, Rubric, Section
 
 ROOT_FIELDS = ", ".join(Rubric.model_fields)
 
@@ -24,6 +24,7 @@ _SHAPES = {
     "float_type": "a number",
     "bool_type": "true or false",
     "tuple_type": "a list, with `- ` before each item",
+    "int_type": "a whole number",
     "dict_type": "a mapping with one `level: text` per line",
     "model_type": "a mapping with one `field: value` per line",
     "model_attributes_type": "a mapping with one `field: value` per line",
@@ -185,4 +186,6 @@ def _model_at(path: NodePath) -> type[BaseModel]:
     """Which value a mapping at that path stands for."""
     if not path:
         return Rubric
+    if "examples" in path:
+        return Example
     return Section if len(path) == 2 else Criterion

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from typing import Annotated, Self
+import re
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -10,7 +11,10 @@ from pydantic_core import PydanticCustomError
 LEVELS = (1, 2, 3, 4, 5)
 CRITERIA_MAX = 4  # per section: the answer schema names c1..c4
 SECTIONS_MAX = 12
+EXAMPLES_MAX = 3  # per criterion
+NO_BASIS = 0  # an example's level where the answer gives no basis to judge the criterion
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+_UTTERANCE_ID = re.compile(r"\bU[0-9]{1,4}\b")
 REPEATED_ID = "repeated_id"  # the type of that validation error
 # No leading zeros, so that two spellings never stand for one number.
 VERSION_PATTERN = r"^(0|[1-9][0-9]{0,3})(\.(0|[1-9][0-9]{0,3})){0,2}$"
@@ -24,12 +28,31 @@ def _one_space(text: object) -> object:
 Id = Annotated[str, Field(pattern=ID_PATTERN)]
 Line = Annotated[str, BeforeValidator(_one_space), Field(min_length=1, max_length=200)]
 Prose = Annotated[str, BeforeValidator(_one_space), Field(min_length=1, max_length=2_000)]
+Rationale = Literal["none", "short"]  # whether the judge adds a sentence to each level
 
 
 class Frozen(BaseModel):
     """A value: keyword-only, immutable, and without unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class Example(Frozen):
+    """An invented answer and the level it earns; the judge reads it with the anchors, before any interview."""
+
+    level: int = Field(ge=NO_BASIS, le=LEVELS[-1])
+    answer: Prose  # what somebody might say, in few words; nobody's real answer
+    why: Line | None = None  # what of the answer earns the level
+
+    @field_validator("answer", "why")
+    @classmethod
+    def _check_no_utterance_id(cls, text: str | None) -> str | None:
+        if text is not None and (match := _UTTERANCE_ID.search(text)):
+            raise ValueError(
+                f"`{match.group()}` looks like the id of something said in the interview, and an example must never "
+                "be cited; write it another way"
+            )
+        return text
 
 
 class Criterion(Frozen):
@@ -42,6 +65,7 @@ class Criterion(Frozen):
     weight: float = Field(default=1.0, gt=0, le=10)  # share in the means; 1 is equal
     weight_rationale: Prose | None = Field(default=None, validate_default=True)  # why the weight is not 1
     required: bool = False  # while it is unscored, the overall score is withheld
+    examples: tuple[Example, ...] = Field(default=(), max_length=EXAMPLES_MAX)
 
     # Field by field, so that one fault of a criterion does not hide another.
     @field_validator("anchors")
@@ -89,6 +113,7 @@ class Rubric(Frozen):
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$")] = "en"
     opening: Prose  # spoken first, after consent
     closing: Prose  # spoken last
+    rationale: Rationale = "none"  # short: one sentence per level, for people to read; about doubles the judge's time
     sections: tuple[Section, ...] = Field(min_length=1, max_length=SECTIONS_MAX)
 
     @model_validator(mode="after")
@@ -121,9 +146,21 @@ class Rubric(Frozen):
 
     def canonical_json(self) -> str:
         """One spelling per rubric: sorted keys, no spaces, UTF-8; what the digest is taken over."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        tree = _without_later_fields(self.model_dump(mode="json"))
+        return json.dumps(tree, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
     @property
     def digest(self) -> str:
         """sha256 of the canonical JSON, hex."""
         return hashlib.sha256(self.canonical_json().encode()).hexdigest()
+
+
+def _without_later_fields(rubric: dict[str, Any]) -> dict[str, Any]:
+    """Leaves out fields that came after the first release where nobody set them: a released digest never changes."""
+    if rubric["rationale"] == "none":
+        del rubric["rationale"]
+    for section in rubric["sections"]:
+        for criterion in section["criteria"]:
+            if not criterion["examples"]:
+                del criterion["examples"]
+    return rubric

@@ -18,6 +18,8 @@ version: "1" # in quotes, because 1.10 is not 1.1; the file must be called {name
 title: {title}
 role: "TODO the job that this interview is for"
 language: en
+# short: the judge adds one sentence to each level, for people to read; that about doubles its time.
+rationale: none
 
 # Spoken first, after consent. Say that an AI leads the interview, that it is recorded, and how long it takes.
 opening: >
@@ -57,6 +59,14 @@ sections:
           5: TODO Tells besides how the result was measured, and what the candidate changed because of it.
         # While a required criterion cannot be judged, the overall score is withheld.
         required: true
+        # Up to 3 answers that the judge may compare with, best on both sides of a line that is easily missed. Invent
+        # them; level 0 is an answer that gives no basis to judge this. `debrief rubric cost FILE` says what they cost.
+        # examples:
+        #   - level: 2
+        #     answer: TODO what somebody might say who reaches 2, in one to three sentences.
+        #     why: TODO what is there, and what is missing for 3.
+        #   - level: 4
+        #     answer: TODO what somebody might say who reaches 4.
 
   - id: problem
     title: A problem and its cause

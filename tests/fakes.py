@@ -95,7 +95,7 @@ def section_of(request: JudgeRequest) -> str:
 
 def first_id(request: JudgeRequest) -> str:
     """The first of the candidate's utterances that the request shows."""
-    found = re.search(r'"id": "(U[0-9]+)"', request.user)
+    found = re.search(r'^\{"(U[0-9]+)": ', request.user, re.MULTILINE)
     assert found is not None
     return found.group(1)
 

@@ -28,6 +28,7 @@ CACHE_BLOCK = 128  # tokens; the rubric's part of a prompt counts as cached in w
 _CONTEXT_MAX = 131_072  # tokens
 _SIGNS = "!#$%&'()*+,-./:;<=>?@"
 _PIECE = re.compile(r"[A-Za-z_]+|\d|\s+|[^A-Za-z_\d\s]")
+_GLUED = {"": _PIECE, "blank": re.compile(r":\d|" + _PIECE.pattern), "brace": re.compile(r"\d}|" + _PIECE.pattern)}
 _UTTERANCE = re.compile(r"\bU[0-9]{1,4}\b")
 
 
@@ -56,6 +57,7 @@ class Abilities:
     logprobs: bool = True
     top_max: int = 20
     cached_tokens: bool = True
+    glue: str = ""  # "blank", "brace": what its tokenizer joins to the digit before or after it
 
 
 @dataclass
@@ -155,7 +157,7 @@ class StubEngine:
         if path == "/v1/models" and method == "GET":
             return _json({"object": "list", "data": [{"id": self.model, "object": "model"}]})
         if path == "/tokenize" and method == "POST" and self.abilities.tokenize:
-            tokens = [_token_id(piece) for piece in _PIECE.findall(json.loads(body)["prompt"])]
+            tokens = [_token_id(piece) for piece in _GLUED[self.abilities.glue].findall(json.loads(body)["prompt"])]
             return _json({"count": len(tokens), "max_model_len": _CONTEXT_MAX, "tokens": tokens})
         return _json({"detail": "Not Found"}, status=404)
 

@@ -24,6 +24,7 @@ from evaluator.evaluation import Decision, Delays, after_failure, after_time_lim
 from evaluator.pipeline import Evaluated, SectionFacts, Tools, evaluate
 from evaluator.prompts import answer_schemas
 from evaluator.storage.evaluations import Claim, claim, fail, finalize, note_section, release
+from evaluator.storage.interviews import rationales_asked
 from workers.heartbeat import Heartbeat
 from workers.node import Node
 
@@ -72,7 +73,7 @@ def work_through(node: Node) -> int:
     return claimed
 
 
-_warm: set[str] = set()  # models whose grammars this process has seen compiled
+_warm: set[tuple[str, bool]] = set()  # models, without and with rationales, whose grammars were compiled for us
 
 
 def _ready(runner: asyncio.Runner, engine: VllmEngine, node: Node) -> bool:
@@ -80,13 +81,21 @@ def _ready(runner: asyncio.Runner, engine: VllmEngine, node: Node) -> bool:
     model = node.services.model
     try:
         runner.run(engine.check(model))
-        if model not in _warm:
-            runner.run(engine.warm_up(answer_schemas(), model))
-            _warm.add(model)
-    except (EngineUnavailable, EngineRejected) as error:  # rejected: it cannot compile our answer schemas
+        warmth = (model, _rationales(node))
+        if warmth not in _warm:
+            runner.run(engine.warm_up(answer_schemas(rationales=warmth[1]), model))
+            log.info("level probabilities of %s: %s", model, engine.level_probabilities)
+            _warm.add(warmth)
+    except (EngineUnavailable, EngineRejected, DatabaseUnavailable) as error:  # rejected: our schemas do not compile
         log.warning("not claiming: %s", error)
         return False
     return True
+
+
+def _rationales(node: Node) -> bool:
+    """Whether a rubric asks for rationales, whose grammar takes seconds to compile; DatabaseUnavailable."""
+    with node.services.database.begin() as db:
+        return rationales_asked(db)
 
 
 def _claim(node: Node) -> Claim | None:
@@ -148,7 +157,7 @@ async def _evaluate(engine: VllmEngine, node: Node, row: Claim, heartbeat: Heart
     def on_section(facts: SectionFacts) -> None:
         progress.new_section |= not facts.reused
         with services.database.begin() as db:
-            note_section(db, row, section_id=facts.section_id, reused=facts.reused)
+            note_section(db, row, section_id=facts.section_id, reused=facts.reused, window=facts.window)
 
     tools = Tools(
         store=services.store,
@@ -175,6 +184,7 @@ def execution(node: Node, row: Claim, evaluated: Evaluated, *, duration_s: float
         "fence": row.fence,
         "attempts": row.attempts,
         "model_calls": evaluated.model_calls,
+        "level_probabilities": node.services.engine.level_probabilities,
         "duration_s": round(duration_s, 3),
         "sections": [facts.model_dump(mode="json") for facts in evaluated.facts],
     }

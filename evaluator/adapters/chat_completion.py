@@ -28,6 +28,13 @@ class LogprobChoice:
 
     mode: LogprobMode
     token_ids: tuple[int, ...] = ()
+    lacking: str = ""  # why no better mode is to be had
+
+    @property
+    def told(self) -> str:
+        """For people: how level probabilities come, and what is missing."""
+        because = f": {self.lacking}" if self.lacking else ""
+        return {"ids": "by token ids", "top20": f"by top {TOP_MAX}", "none": "not available"}[self.mode] + because
 
     def fields(self) -> dict[str, object]:
         """The request's fields that ask for it."""

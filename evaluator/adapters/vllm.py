@@ -11,9 +11,9 @@ import httpx
 
 from evaluator.adapters.chat_completion import (
     LEVELS,
+    TOP_MAX,
     Answer,
     LogprobChoice,
-    LogprobMode,
     body_of,
     completion_of,
     error_labels,
@@ -65,7 +65,7 @@ class VllmEngine:
     interview goes to the named address and nowhere else.
 
     Which logprobs the endpoint can tell is learned once per model, at the warm-up or the first completion, and then
-    shown by `logprob_mode`.
+    told by `level_probabilities`.
     """
 
     def __init__(self, base_url: str, *, api_key: str | None, timeout_s: float = 120.0, concurrency: int = 64) -> None:
@@ -84,12 +84,11 @@ class VllmEngine:
         return f"VllmEngine({self._endpoint.root!r})"
 
     @property
-    def logprob_mode(self) -> LogprobMode | None:
-        """How level distributions come: "ids" (exactly the levels), "top20" (a level may be missing), "none".
-
-        None until it is learned.
+    def level_probabilities(self) -> str | None:
+        """How level distributions come, in words: "by token ids", "by top 20" (a level may be missing) or "not
+        available", each with what a better one lacks. None until it is learned.
         """
-        return next(reversed(self._learned.values())).mode if self._learned else None
+        return next(reversed(self._learned.values())).told if self._learned else None
 
     async def complete(self, request: JudgeRequest) -> Completion:
         """One completion, untouched; EngineUnavailable or EngineRejected, with nothing of the prompt in either."""
@@ -227,32 +226,43 @@ class VllmEngine:
 
         By trial, because endpoints ignore fields that they do not know as often as they refuse them.
         """
-        ids = await self._level_token_ids(model)
-        choices = [LogprobChoice(mode="ids", token_ids=ids)] if ids else []
-        for choice in (*choices, LogprobChoice(mode="top20")):
-            try:
-                if shows(await self._chat(trial_body(model, choice), model), choice):
-                    return choice
-            except EngineRejected:
-                continue
-        return LogprobChoice(mode="none")
+        ids, lacking = await self._level_token_ids(model)
+        if ids:
+            by_ids = LogprobChoice(mode="ids", token_ids=ids)
+            if await self._shows(model, by_ids):
+                return by_ids
+            lacking = "the endpoint tells no logprobs of named tokens"
+        by_top = LogprobChoice(mode="top20", lacking=lacking)
+        if await self._shows(model, by_top):
+            return by_top
+        return LogprobChoice(mode="none", lacking=f"the endpoint tells no {TOP_MAX} alternatives of a token")
 
-    async def _level_token_ids(self, model: str) -> tuple[int, ...] | None:
-        """The token of each level as it stands in an answer; None where that cannot be said.
+    async def _shows(self, model: str, choice: LogprobChoice) -> bool:
+        try:
+            return shows(await self._chat(trial_body(model, choice), model), choice)
+        except EngineRejected:
+            return False
 
-        A level has a token of its own when `"level":3` is the tokens of `"level":` and one more.
+    async def _level_token_ids(self, model: str) -> tuple[tuple[int, ...], str]:
+        """The token of each level as it stands in an answer; none of them, and why, where that cannot be said.
+
+        A level has a token of its own when `"level":3` is the tokens of `"level":` and one more, and when that one
+        stays itself whatever an answer goes on with.
         """
         context = '"level":'
         before = await self._tokens(model, context)
         if before is None:
-            return None
+            return (), f"the endpoint has no {TOKENIZE}"
         ids: list[int] = []
         for level in LEVELS:
             tokens = await self._tokens(model, context + level)
             if tokens is None or tokens[:-1] != before:
-                return None
+                return (), "a level is no token of its own"
             ids.append(tokens[-1])
-        return tuple(ids) if len(set(ids)) == len(LEVELS) else None
+        going_on = await self._tokens(model, "".join(f"{context}{n}}},{context}{n},{context}{n}}}}}" for n in LEVELS))
+        if going_on is None or any(going_on.count(token) != 3 for token in ids):
+            return (), "a level's token takes in what follows it"
+        return tuple(ids), ""
 
     async def _tokens(self, model: str, text: str) -> tuple[int, ...] | None:
         status, data = await self._exchange("POST", TOKENIZE, body=tokenize_body(model, text), limit_s=CHECK_S_MAX)

@@ -9,6 +9,7 @@ from evaluator import embedded
 from evaluator.commands.output import say
 from evaluator.embedded import Part
 from evaluator.embedded.demo_judge import SERVED_NAME
+from evaluator.errors import UsageFault
 from evaluator.settings import Settings, read_settings
 from evaluator.wiring import Services
 from migrations import history
@@ -32,6 +33,7 @@ def services(*parts: Part, check_database: bool = True, settings: Settings | Non
     """
     settings = settings or read_settings()
     unset = embedded_parts(settings, parts)
+    _refuse_what_ends_the_engine(settings, unset)
     with embedded.start(settings.home, unset, corpus=corpus, say=say) as running:
         found = Services(settings=with_endpoints(settings, running.endpoints))
         try:
@@ -47,6 +49,15 @@ def services(*parts: Part, check_database: bool = True, settings: Settings | Non
 def embedded_parts(settings: Settings, parts: Iterable[Part]) -> frozenset[Part]:
     """Those of the parts that no variable names."""
     return frozenset(part for part in parts if getattr(settings, _NAMED_BY[part]) is None)
+
+
+def _refuse_what_ends_the_engine(settings: Settings, unset: frozenset[Part]) -> None:
+    """UsageFault, before anything is started."""
+    if Part.ENGINE in unset and settings.temperature > 0:
+        raise UsageFault(
+            f"DEBRIEF_TEMPERATURE is {settings.temperature:g}: the embedded engine (vLLM's CPU build) crashes on seeded"
+            " sampling above 0; unset it, or set DEBRIEF_ENGINE_URL and DEBRIEF_MODEL to an engine of yours"
+        )
 
 
 def with_endpoints(settings: Settings, endpoints: embedded.Endpoints) -> Settings:

@@ -10,8 +10,8 @@ import typer
 from evaluator import __version__
 from evaluator.commands.context import services
 from evaluator.commands.driving import drive
-from evaluator.commands.intake import find_rubric_file
 from evaluator.commands.output import out, put, put_json, put_table, say, warn
+from evaluator.commands.rubric_files import find_rubric_file
 from evaluator.commands.runs import ALL_PARTS, as_json, begin
 from evaluator.evaluation import COUNTS
 from evaluator.intake import intake

@@ -156,7 +156,9 @@ def _engine(services: Services) -> str:
         engine = services.engine
         try:
             await engine.check(services.model)
-            return f"{services.settings.engine_url} serves {services.model}"
+            await engine.warm_up((), services.model)
+            probabilities = f"level probabilities: {engine.level_probabilities}"
+            return f"{services.settings.engine_url} serves {services.model}; {probabilities}"
         finally:
             await engine.aclose()
 

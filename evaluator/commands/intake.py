@@ -1,114 +1,157 @@
 """`debrief import` and `debrief intake`: interviews from export files, and from the inbox."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
 from evaluator.commands.context import services
+from evaluator.commands.import_deciding import MODES_HELP, Decision, Facts, Mode, decide
+from evaluator.commands.import_reading import (
+    FORMATS_HELP,
+    PATHS_HELP,
+    consent_of,
+    fault_lines,
+    one_of,
+    read_files,
+)
+from evaluator.commands.import_sections import (
+    given_by,
+    put_questions,
+    put_summary,
+    refuse_taken,
+    sections_json,
+    write_sections,
+)
 from evaluator.commands.output import out, put, put_json, put_table, say, warn
+from evaluator.commands.rubric_files import find_rubric_file
 from evaluator.embedded import Part
-from evaluator.errors import NotFound, RubricFault, TranscriptFault, UsageFault
-from evaluator.formats import AUTO, FILE_BYTES_MAX, FORMATS, Record, detect, read
-from evaluator.importing import Prepared, hand_in, prepare
+from evaluator.errors import TranscriptFault, UsageFault
+from evaluator.formats import AUTO, Record
+from evaluator.importing import Prepared, hand_in, interview_id_of, prepare, usable_id
 from evaluator.intake import IntakeReport, intake, rescan, retry_rejected
-from evaluator.settings import read_settings
 from evaluator.storage.interviews import rejections
-from evaluator.wiring import Services, rubric_library
-from rubrics.faults import RubricError, UnknownRubric
+from evaluator.wiring import Services
 from rubrics.model import Rubric
 
 REQUISITION = "imported"  # of interviews whose importer named none
 SHOWN_MAX = 20
+SOME_FAILED = 3  # UX.md's exit code
 
 
 def import_files(
-    paths: Annotated[list[Path], typer.Argument(help="export files: LiveKit JSON, labelled text, CSV")],
+    paths: Annotated[list[Path], typer.Argument(help=PATHS_HELP)],
     rubric: Annotated[str, typer.Option(help="what to judge by: id or id@version, see: debrief rubric list")],
     requisition: Annotated[str, typer.Option("--requisition", "--req", help="the opening it is for")] = REQUISITION,
     candidate: Annotated[str | None, typer.Option(help="the candidate's reference, for a single interview")] = None,
     candidate_speaker: Annotated[str | None, typer.Option(help="the label of the candidate in the file")] = None,
-    sections: Annotated[
-        str, typer.Option(help="marked: by the rubric's intros | whole: judge every section on everything")
-    ] = "marked",
+    sections: Annotated[str, typer.Option(help=MODES_HELP)] = "auto",
+    sections_out: Annotated[
+        Path | None,
+        typer.Option(help="write which question is in which section, to be corrected: .csv or .json; with --dry-run"),
+    ] = None,
+    sections_from: Annotated[
+        Path | None, typer.Option(help="the corrected file; interviews that it leaves out go by --sections")
+    ] = None,
     consent: Annotated[str, typer.Option(help="granted | refused | withdrawn | unknown")] = "unknown",
-    file_format: Annotated[str, typer.Option("--format", help=" | ".join((AUTO, *(f.id for f in FORMATS))))] = AUTO,
+    consent_at: Annotated[
+        str | None, typer.Option(help="when that was said: 2026-11-18, or with time and zone")
+    ] = None,
+    file_format: Annotated[str, typer.Option("--format", help=FORMATS_HELP)] = AUTO,
     limit: Annotated[int | None, typer.Option(min=1, help="at most this many interviews")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="read and check, write nothing")] = False,
+    skip_faulty: Annotated[
+        bool,
+        typer.Option("--skip-faulty", help="import what is sound and list the rest (exit code 3), not all or none"),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="read, check and show the sections; write nothing. The judge may be asked")
+    ] = False,
 ) -> None:
     """Take in interviews from export files."""
-    wanted = find_rubric_file(rubric)
-    records = _records(paths, file_format, candidate_speaker)[:limit]
+    facts = Facts(
+        rubric=find_rubric_file(rubric),
+        requisition=usable_id("requisition", requisition),
+        candidate=None if candidate is None else usable_id("candidate", candidate),
+        sections=one_of("--sections", sections, get_args(Mode)),
+        consent=consent_of(consent, consent_at, now=datetime.now(UTC)),
+    )
+    _check_options(facts, sections_out, sections_from)
+    reading = read_files(paths, file_format, candidate_speaker, rows=skip_faulty)
+    faults = reading.faults
+    if not skip_faulty or not reading.records:
+        _refuse(faults, sound=reading.sound)
+    records = reading.records[:limit]
     if candidate is not None and len(records) > 1:
         raise UsageFault(f"--candidate names one candidate, but the files hold {len(records)} interviews")
-    prepared = [
-        prepare(
-            record,
-            rubric=wanted,
-            requisition=requisition,
-            candidate_ref=candidate,
-            sections=_one_of("--sections", sections, ("marked", "whole")),  # type: ignore[arg-type]
-            consent=_one_of("--consent", consent, ("granted", "refused", "withdrawn", "unknown")),  # type: ignore[arg-type]
-        )
-        for record in records
-    ]
-    _no_twins(prepared)
+    _no_twins(records, facts.requisition)
+    given = given_by(sections_from, reading.records, facts.rubric, requisition=facts.requisition)
+    decisions = decide(records, facts, given=given)
+    prepared, unusable = _prepared(records, decisions, facts)
+    faults += unusable
+    if not skip_faulty or not prepared:
+        _refuse(faults, sound=len(prepared))
+    if sections_out is not None:
+        write_sections(sections_out, prepared, facts.rubric)
     if dry_run:
-        _report_dry_run(prepared, wanted)
-        return
-    with services(Part.DATABASE, Part.STORE) as found:
-        outcomes = [(p.interview_id, hand_in(found.store, p)) for p in prepared]
-        report = _take_all_in(found)
-    _report_import(outcomes, report, wanted)
+        _report_dry_run(prepared, facts.rubric, faults)
+    else:
+        with services(Part.DATABASE, Part.STORE) as found:
+            outcomes = [(p.interview_id, hand_in(found.store, p)) for p in prepared]
+            report = _take_all_in(found)
+        _report_import(prepared, outcomes, report, facts.rubric, faults)
+    if faults:
+        raise typer.Exit(SOME_FAILED)
 
 
-def find_rubric_file(ref: str) -> Rubric:
-    """The rubric of that name among the files; UsageFault names what is there."""
-    try:
-        return rubric_library(read_settings()).find(ref)
-    except UnknownRubric as error:
-        raise NotFound(str(error)) from None
-    except RubricError as error:
-        raise RubricFault(error.faults) from None
+def _check_options(facts: Facts, sections_out: Path | None, sections_from: Path | None) -> None:
+    if facts.sections == "whole" and (sections_out or sections_from):
+        raise UsageFault("--sections whole has no sections to write or correct; leave out one of the two")
+    refuse_taken(sections_out)
+    if facts.consent.status == "granted" and facts.consent.at is None:
+        say(
+            "Consent is recorded as granted, without a date: a refusal that is recorded already stays in force. "
+            "--consent-at says when it was given."
+        )
 
 
-def _one_of(option: str, value: str, known: tuple[str, ...]) -> str:
-    if value not in known:
-        raise UsageFault(f"{option} {value}: it is one of {', '.join(known)}")
-    return value
+def _refuse(faults: list[str], *, sound: int) -> None:
+    """Ends the import where there are faults: it is whole, unless asked otherwise, or not at all."""
+    if faults:
+        hint = "; --skip-faulty leaves out what is faulty" if sound else ""
+        ending = [f"nothing was imported{hint}"] if len(faults) + sound > 1 else []
+        raise TranscriptFault("\n".join([*fault_lines(faults), *ending]))
 
 
-def _records(paths: list[Path], file_format: str, candidate_speaker: str | None) -> list[Record]:
-    """Every interview of every file; all faulty files are named at once."""
-    _one_of("--format", file_format, (AUTO, *(f.id for f in FORMATS)))
-    records: list[Record] = []
+def _prepared(
+    records: Sequence[Record], decisions: Sequence[Decision], facts: Facts
+) -> tuple[list[Prepared], list[str]]:
+    """What is ready for the store, and why the rest is not."""
+    prepared: list[Prepared] = []
     faults: list[str] = []
-    for path in paths:
+    for record, decision in zip(records, decisions, strict=True):
         try:
-            data = _bytes(path)
-            if file_format == AUTO:
-                seen = detect(data, path.name)
-                say(f"{path.name}: {seen.format_id}, {seen.why}")
-            records += read(data, path.name, format=file_format, candidate_speaker=candidate_speaker)
+            if isinstance(decision, TranscriptFault):
+                raise decision
+            prepared.append(
+                prepare(
+                    record,
+                    rubric=facts.rubric,
+                    requisition=facts.requisition,
+                    candidate_ref=facts.candidate,
+                    sections="whole" if facts.sections == "whole" else "marked",
+                    questions=decision,
+                    consent=facts.consent,
+                )
+            )
         except TranscriptFault as fault:
             faults.append(str(fault))
-    if faults:
-        raise TranscriptFault("\n".join(faults) + ("\nnothing was imported" if len(paths) > 1 else ""))
-    return records
+    return prepared, faults
 
 
-def _bytes(path: Path) -> bytes:
-    try:
-        if path.is_file() and path.stat().st_size > FILE_BYTES_MAX:
-            raise TranscriptFault(f"{path}: is larger than {FILE_BYTES_MAX} bytes; split it")
-        return path.read_bytes()
-    except OSError as error:
-        raise TranscriptFault(f"{path}: cannot be read ({error.strerror})") from None
-
-
-def _no_twins(prepared: list[Prepared]) -> None:
-    ids = [p.interview_id for p in prepared]
+def _no_twins(records: Sequence[Record], requisition: str) -> None:
+    ids = [interview_id_of(record, requisition=requisition) for record in records]
     if twins := sorted({i for i in ids if ids.count(i) > 1}):
         raise UsageFault(f"two files or rows would be the same interview: {', '.join(twins[:5])}; rename one")
 
@@ -140,29 +183,63 @@ def _tell_waiting(report: IntakeReport) -> None:
         warn(f"{report.waiting} stay where they are and are tried again next time")
 
 
-def _report_dry_run(prepared: list[Prepared], rubric: Rubric) -> None:
+def _report_dry_run(prepared: list[Prepared], rubric: Rubric, faults: list[str]) -> None:
     rows = [(p.interview_id, len(p.transcript.turns), sum(1 for _ in p.transcript.utterances())) for p in prepared]
     if out.json:
-        put_json([{"interview": i, "turns": t, "utterances": u} for i, t, u in rows])
-        return
-    put_table(
-        ("interview", "turns", "utterances"),
-        [(i, str(t), str(u)) for i, t, u in rows[:SHOWN_MAX]],
-        right=frozenset({1, 2}),
-    )
-    put(f"Would import {len(rows)} interviews for {rubric.ref}. Nothing was written.")
+        put_json(
+            [
+                {**sections_json(p, rubric, questions=True), "turns": turns, "utterances": utterances}
+                for p, (_, turns, utterances) in zip(prepared, rows, strict=True)
+            ]
+        )
+    else:
+        put_table(
+            ("interview", "turns", "utterances"),
+            [(i, str(t), str(u)) for i, t, u in rows[:SHOWN_MAX]],
+            right=frozenset({1, 2}),
+        )
+        if prepared[0].transcript.sections == "marked":
+            put_questions(prepared)
+            put("")
+        put_summary(prepared, rubric)
+        put(f"Would import {len(rows)} interviews for {rubric.ref}. Nothing was written.")
+    _tell_skipped(faults)
 
 
-def _report_import(outcomes: Sequence[tuple[str, str]], report: IntakeReport, rubric: Rubric) -> None:
+def _report_import(
+    prepared: list[Prepared],
+    outcomes: Sequence[tuple[str, str]],
+    report: IntakeReport,
+    rubric: Rubric,
+    faults: list[str],
+) -> None:
     known = sum(1 for _, outcome in outcomes if outcome == "known")
     if out.json:
-        put_json({"interviews": [i for i, _ in outcomes], "known": known, "intake": report, "rubric": rubric.ref})
+        put_json(
+            {
+                "interviews": [i for i, _ in outcomes],
+                "known": known,
+                "intake": report,
+                "rubric": rubric.ref,
+                "sections": [sections_json(p, rubric, questions=False) for p in prepared],
+                "faulty": faults,
+            }
+        )
     else:  # what this command handed in; a reconciler may have been the one to take it in
         put(f"Imported {len(outcomes) - known} interviews for {rubric.ref} ({known} known already).")
+        put_summary(prepared, rubric)
         put("Score them: debrief run start")
     if report.rejected:
         warn(f"{report.rejected} objects of the inbox were refused; see: debrief intake --rejected")
     _tell_waiting(report)
+    _tell_skipped(faults)
+
+
+def _tell_skipped(faults: list[str]) -> None:
+    if faults:
+        warn(f"Left out as faulty: {len(faults)}")
+    for line in fault_lines(faults):
+        warn(f"  {line}")
 
 
 def intake_command(

@@ -1,4 +1,4 @@
-"""`debrief rubric`: check, start, list and show the rubrics that interviews are judged by."""
+"""`debrief rubric`: check, start, list, show, compare and price the rubrics that interviews are judged by."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,27 +10,41 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from evaluator.commands.context import services
 from evaluator.commands.output import colours, out, put, put_json, say, warn
-from evaluator.errors import Conflict, NotFound, RubricFault, UsageFault
+from evaluator.commands.rubric_changes import changes_json, changes_rendering
+from evaluator.commands.rubric_cost import (
+    TOKENS_PER_MINUTE,
+    Counter,
+    cost_json,
+    cost_of,
+    cost_rendering,
+    estimate,
+    given_interview,
+    typical_interview,
+)
+from evaluator.commands.rubric_files import rubric_entry, rubric_files
+from evaluator.embedded import Part
+from evaluator.embedded.demo_judge import model_path
+from evaluator.errors import Conflict, EngineUnavailable, NotFound, RubricFault, UsageFault
+from evaluator.pipeline import fetch_transcript
 from evaluator.settings import read_settings
-from rubrics.faults import Finding, RubricError, UnknownRubric
-from rubrics.library import Entry, Library, library
+from evaluator.storage.transcripts import transcript_of
+from evaluator.transcript import Transcript
+from evaluator.wiring import Services
+from rubrics.faults import Finding, RubricError
+from rubrics.library import Entry
 from rubrics.lint import lint as lint_file
 from rubrics.loader import load
-from rubrics.model import LEVELS, Criterion, Rubric, Section
+from rubrics.model import LEVELS, Criterion, Example, Rubric, Section
 from rubrics.template import template
 
 WIDTH = 80  # columns of `show` and `list`
 SUFFIXES = (".yaml", ".yml")  # what makes REF the name of a file
 
-app = typer.Typer(name="rubric", help="Check, start, list and show rubrics.", no_args_is_help=True)
+app = typer.Typer(name="rubric", help="Check, start, list, show, compare and price rubrics.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
-
-
-def rubric_folders() -> tuple[Path, ...]:
-    """The folders of DEBRIEF_RUBRICS, besides the rubrics that the package ships."""
-    return read_settings().rubric_folders
 
 
 @app.command()
@@ -89,7 +103,7 @@ def new(
 @app.command("list")
 def list_rubrics(*, as_json: AsJson = False) -> None:
     """List the rubrics that the package ships and those in the folders of DEBRIEF_RUBRICS."""
-    found = _library()
+    found = rubric_files()
     if as_json or out.json:
         put_json([_summary(entry) for entry in found.entries])
     else:
@@ -112,31 +126,100 @@ def show(
         _put_rich(_rendering(entry))
 
 
-def _library() -> Library:
-    try:
-        return library(rubric_folders())
-    except RubricError as error:
-        raise RubricFault(error.faults) from error
+@app.command()
+def diff(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="ID@VERSION, or a file.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="ID@VERSION, or a file.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Say in words what differs between two versions, and where the judge reads something else."""
+    before, after = _entry(old).rubric, _entry(new).rubric
+    if as_json or out.json:
+        put_json(changes_json(before, after))
+    else:
+        _put_rich(changes_rendering(before, after))
+
+
+@app.command()
+def cost(
+    ref: Annotated[str, typer.Argument(metavar="REF", help="ID@VERSION, ID for its highest version, or a file.")],
+    *,
+    interview: Annotated[
+        str | None, typer.Option("--interview", metavar="ID", help="Count this interview instead of a typical one.")
+    ] = None,
+    interview_tokens: Annotated[
+        int | None, typer.Option("--interview-tokens", min=1, help="Tokens of a whole interview, by the time budgets.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Count the tokens of each section, and what examples and rationales cost."""
+    if interview is not None and interview_tokens is not None:
+        raise UsageFault("give --interview or --interview-tokens, not both")
+    rubric, counter = _entry(ref).rubric, _counter()
+    if interview is None:
+        tokens, basis = typical_interview(rubric, interview_tokens), _basis(rubric, interview_tokens)
+    else:
+        tokens, basis = given_interview(rubric, _transcript(interview), counter.count), f"{interview}, as it was said"
+    found = cost_of(rubric, counter, tokens, basis=basis)
+    if as_json or out.json:
+        put_json(cost_json(found))
+    else:
+        _put_rich(cost_rendering(found))
+
+
+def _basis(rubric: Rubric, tokens: int | None) -> str:
+    minutes = f"{_minutes(rubric.sections):g} minutes"
+    if tokens is not None:
+        return f"{tokens:,} tokens as given, over {minutes}"
+    return f"assumed, {TOKENS_PER_MINUTE} tokens a minute for {minutes} (--interview-tokens)"
+
+
+def _counter() -> Counter:
+    """The served judge's own tokenizer where it can be had, else an estimate that says so."""
+    from evaluator.adapters.tokens import token_counter  # with the library behind it, which only this command needs
+
+    settings = read_settings()
+    if settings.tokenizer is not None:
+        return Counter(count=token_counter(settings.tokenizer), name="the judge's tokenizer.json")
+    if settings.engine_url is None:
+        file = model_path(settings.home) / "tokenizer.json"
+        if file.is_file():
+            return Counter(
+                count=token_counter(file), name="the demonstration judge's tokenizer; larger ones need fewer"
+            )
+    elif settings.model is not None:
+        count = Services(settings=settings).count_tokens
+        try:
+            count("x")
+        except EngineUnavailable as error:
+            warn(f"{error}. Going on with an estimate.")
+        else:
+            return Counter(count=count, name=f"the engine, as {settings.model} reads")
+    return Counter(count=estimate, name="an estimate from words and signs, for no tokenizer is at hand", estimate=True)
+
+
+def _transcript(interview_id: str) -> Transcript:
+    with services(Part.DATABASE, Part.STORE) as found:
+        with found.database.begin() as db:
+            stored = transcript_of(db, interview_id)
+        return fetch_transcript(found.store, key=stored.key, digest=stored.sha256)
 
 
 def _entry(ref: str) -> Entry:
+    if not ref.endswith(SUFFIXES):
+        return rubric_entry(ref)
     try:
-        if ref.endswith(SUFFIXES):
-            return Entry(rubric=load(Path(ref)), path=ref)
-        return _library().entry(ref)
+        return Entry(rubric=load(Path(ref)), path=ref)
     except RubricError as error:
         raise RubricFault(error.faults) from error
-    except UnknownRubric as error:
-        raise NotFound(str(error)) from error
 
 
 def _refuse_taken(ref: str) -> None:
     try:
-        path = _library().entry(ref).path
-    except UnknownRubric:
+        path = rubric_entry(ref).path
+    except NotFound:
         return
-    except RubricError as error:
-        raise RubricFault(error.faults) from error
     raise Conflict(f"{ref} exists already in {path}; choose another id, or copy that file to the next version")
 
 
@@ -223,11 +306,15 @@ def _rendering(entry: Entry) -> RenderableType:
         Text.assemble((rubric.ref, "bold cyan"), "  ", (rubric.title, "bold")),
         Text(rubric.role),
         Text(f"{size} · {_minutes(rubric.sections):g} minutes · {rubric.language}", style="dim"),
+        Text(f"rationale: {_RATIONALE[rubric.rationale]}", style="dim"),
         Text(f"{entry.path}\nsha256 {rubric.digest}", style="dim", overflow="fold"),
         *_part("Opening", rubric.opening),
         *(part for number, section in enumerate(rubric.sections, 1) for part in _section(number, section, rubric)),
         *_part("Closing", rubric.closing),
     )
+
+
+_RATIONALE = {"none": "none, levels and evidence only", "short": "short, a sentence of the judge's for each level"}
 
 
 def _part(heading: str, text: str) -> tuple[RenderableType, ...]:
@@ -267,7 +354,13 @@ def _criterion(criterion: Criterion) -> list[RenderableType]:
         Text.assemble((criterion.name, "bold"), (f"  ({', '.join(notes)})", "dim")),
         Text(criterion.definition),
         _rows([(str(level), criterion.anchors[level]) for level in LEVELS]),
+        *_examples(criterion.examples),
     ]
+
+
+def _examples(examples: Sequence[Example]) -> list[RenderableType]:
+    rows = [(str(e.level), f"“{e.answer}”" + (f" {e.why}" if e.why else "")) for e in examples]
+    return [Text("Examples that the judge compares with", style="dim"), _rows(rows)] if rows else []
 
 
 def _rows(rows: Sequence[tuple[str, str]]) -> Table:

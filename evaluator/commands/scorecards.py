@@ -186,6 +186,7 @@ def _wide(stored: list[StoredScorecard]) -> Iterator[dict[str, Any]]:
         yield _base(one) | {
             "ai_state": one.body.state,
             "ai_overall": mean.value,
+            "ai_withheld_for": " ".join(one.body.withheld),
             "ai_spread": mean.spread,
             "ai_scored": mean.scored,
             "criteria": mean.of,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MODEL = "demo-judge-untrained"
-REVISION = "1"  # another one whenever a constant below changes: completions are kept under this name
+REVISION = "2"  # another one whenever a constant below or the corpus changes: completions are kept under this name
 SERVED_NAME = f"{MODEL}@{REVISION}"
 
 SEED = 20_26

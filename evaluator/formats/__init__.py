@@ -3,10 +3,23 @@
 A new format is a module with `recognise` and `read`, and a line in FORMATS, in the order in which files are tried.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from evaluator.errors import TranscriptFault
-from evaluator.formats import labelled_csv, labelled_text, livekit
+from evaluator.formats import (
+    assemblyai,
+    aws_transcribe,
+    bold_text,
+    caption_files,
+    deepgram,
+    labelled_csv,
+    labelled_text,
+    livekit,
+    rev,
+    timed_text,
+    whisper,
+)
 from evaluator.formats.document import FILE_BYTES_MAX, Document, open_document, shown
 from evaluator.formats.record import RECORDS_MAX, Format, Record
 
@@ -26,12 +39,27 @@ FORMATS = (
         recognise=livekit.recognise_history,
         read=livekit.read_history,
     ),
+    Format(id=deepgram.ID, title="Deepgram (JSON)", recognise=deepgram.recognise, read=deepgram.read),
+    Format(id=assemblyai.ID, title="AssemblyAI (JSON)", recognise=assemblyai.recognise, read=assemblyai.read),
+    Format(
+        id=aws_transcribe.ID,
+        title="Amazon Transcribe (JSON)",
+        recognise=aws_transcribe.recognise,
+        read=aws_transcribe.read,
+    ),
+    Format(id=whisper.ID, title="Whisper or WhisperX (JSON)", recognise=whisper.recognise, read=whisper.read),
+    rev.FORMAT,
+    Format(id=whisper.TSV, title="Whisper (TSV)", recognise=whisper.recognise_tsv, read=whisper.read_tsv),
     Format(
         id=labelled_csv.ID,
         title="CSV of speaker-labelled text, one interview a row",
         recognise=labelled_csv.recognise,
         read=labelled_csv.read,
     ),
+    *caption_files.FORMATS,
+    bold_text.MEET,
+    *timed_text.FORMATS,
+    bold_text.BOLD,
     Format(
         id=labelled_text.ID, title="speaker-labelled text", recognise=labelled_text.recognise, read=labelled_text.read
     ),
@@ -61,7 +89,7 @@ def read(
     """The interviews of a file, at least one, each with words of the candidate.
 
     `format` is "auto" or the id of one of FORMATS. `candidate_speaker` is the candidate's label where the format has
-    labels and it is not among `labelled_text.LABELS`. Raises TranscriptFault, one line that names the file, what was
+    labels and it is not among `speakers.LABELS`. Raises TranscriptFault, one line that names the file, what was
     seen in it and the way out; nothing else, whatever the bytes.
     """
     chosen = None if format == AUTO else _chosen(format)
@@ -80,8 +108,22 @@ def _chosen(format_id: str) -> Format:
 def _detect(document: Document) -> Detected:
     for one in FORMATS:
         if why := one.recognise(document):
-            return Detected(format_id=one.id, why=why)
+            found = Detected(format_id=one.id, why=why)
+            rivals = (found, *_rivals(document, one)) if one.by_looks else (found,)
+            if len(rivals) > 1:
+                doubt = " or ".join(f"{rival.format_id} ({rival.why})" for rival in rivals)
+                raise document.fault(f"may be {doubt}: choose one with --format")
+            return found
     raise document.fault(_unknown(document))
+
+
+def _rivals(document: Document, found: Format) -> Iterator[Detected]:
+    """The other formats that fit the lines of a file, where looks are all there is to go by."""
+    for one in FORMATS:
+        if one.by_looks and one is not found and (why := one.recognise(document)):
+            yield Detected(format_id=one.id, why=why)
+    if why := labelled_text.labels_roles(document):
+        yield Detected(format_id=labelled_text.ID, why=why)
 
 
 def _unknown(document: Document) -> str:
@@ -92,4 +134,4 @@ def _unknown(document: Document) -> str:
         keys = list(document.json)[:8] if isinstance(document.json, dict) else []
         seen = f"keys {', '.join(map(shown, keys))}" if keys else f"a {type(document.json).__name__} without keys"
         return f"JSON of an unknown shape ({seen}); read are: {titles}"
-    return f"captions (WebVTT, SRT or SBV) are not read; export it as one of: {titles}"
+    return f"nothing that is read; read are: {titles}"

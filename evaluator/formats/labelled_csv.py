@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from evaluator.errors import TranscriptFault
 from evaluator.formats import labelled_text
 from evaluator.formats.document import Document, shown
+from evaluator.formats.faulty import FaultyRows
 from evaluator.formats.record import RECORDS_MAX, Record, clean
 
 ID = "labelled-csv"
@@ -46,7 +47,7 @@ def recognise(document: Document) -> str | None:
 
 
 def read(document: Document, candidate_speaker: str | None) -> tuple[Record, ...]:
-    """One record a row, named by the row's id; TranscriptFault names the rows that cannot be read, all or none."""
+    """One record a row, named by the row's id; FaultyRows names the rows that cannot be read and carries the others."""
     header = _header(document)
     if header.text_column is None or header.id_column is None:
         kind, wanted = ("a text", TEXT_COLUMNS) if header.text_column is None else ("an id", ID_COLUMNS)
@@ -55,7 +56,8 @@ def read(document: Document, candidate_speaker: str | None) -> tuple[Record, ...
     records, faults = _records(document, header, header.id_column, header.text_column, candidate_speaker)
     if faults:
         more = f"; and {len(faults) - FAULTS_SHOWN_MAX} more" if len(faults) > FAULTS_SHOWN_MAX else ""
-        raise document.fault("; ".join(faults[:FAULTS_SHOWN_MAX]) + more)
+        message = str(document.fault("; ".join(faults[:FAULTS_SHOWN_MAX]) + more))
+        raise FaultyRows(message, records=records, faults=faults)
     if not records:
         raise document.fault("CSV with a first row of column names and no interviews below it")
     return tuple(records)

@@ -1,33 +1,44 @@
-"""LiveKit's session reports (`SessionReport.to_dict`) and chat histories (`ChatContext.to_dict`)."""
+"""LiveKit's session reports (`SessionReport.to_dict`) and chat histories (`ChatContext.to_dict`).
 
-import math
+The keys are Python's (`chat_history`) or JavaScript's (`chatHistory`), moments are seconds or milliseconds since 1970.
+A message is a turn, also one that was interrupted; tool calls, hand-offs and instructions are no speech. A turn has
+times where the message says when it was spoken: `created_at` says when it was written down, and is none.
+"""
+
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from evaluator.errors import TranscriptFault
 from evaluator.formats.document import Document
+from evaluator.formats.fields import language_of, number, share
 from evaluator.formats.record import Record, clean, has_candidate, turn
 from evaluator.transcript import Speaker, Turn
 
 SESSION = "livekit-session"
 HISTORY = "livekit-history"
 
-EPOCH_S_MIN = 946_684_800  # 2000; a number outside 2000-2100 is no moment in seconds (milliseconds, a monotonic clock)
+EPOCH_S_MIN = 946_684_800  # 2000; a number outside 2000-2100 is no moment (a monotonic clock's)
 EPOCH_S_MAX = 4_102_444_800
 OFFSET_S_MAX = 86_400 * 7
 NAME_CHARS_MAX = 200
 
 _SPEAKER: Mapping[object, Speaker] = {"user": "candidate", "assistant": "interviewer"}
-_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z]{2,4})?")
+_EGRESS = frozenset({"egress_id", "egressId", "egress_info", "egressInfo"})
+_HUMP = re.compile(r"_([a-z])")
 
 Item = Mapping[str, Any]
 
 
 def recognise_session(document: Document) -> str | None:
-    """Known by its `chat_history`."""
+    """Known by its `chat_history`; what LiveKit tells of a recording is known too, to say that it is no transcript."""
     report = document.json
-    return "JSON with a chat_history" if isinstance(report, dict) and "chat_history" in report else None
+    if not isinstance(report, dict):
+        return None
+    if "chat_history" in report or "chatHistory" in report:
+        return "JSON with a chat_history"
+    return "JSON of a LiveKit egress" if _is_egress(report) else None
 
 
 def recognise_history(document: Document) -> str | None:
@@ -42,12 +53,13 @@ def recognise_history(document: Document) -> str | None:
 def read_session(document: Document, _candidate_speaker: str | None) -> tuple[Record, ...]:
     """The session's one interview. Roles name the speakers, so the candidate need not be named."""
     report = document.json
-    if not isinstance(report, dict) or not isinstance(report.get("chat_history"), dict):
-        raise document.fault(f"is no LiveKit session report: {_wrong(document, 'chat_history.items')}")
+    history = _field(report, "chat_history") if isinstance(report, dict) else None
+    if not isinstance(report, dict) or not isinstance(history, dict):
+        raise _no_transcript(document, "session report", "chat_history.items")
     events = [e for e in _list(report.get("events")) if isinstance(e, dict)]
-    items = _items(document, report["chat_history"])
-    recorded = _epoch(report.get("audio_recording_started_at"))
-    moments = (*_moments(items), *(m for e in events if (m := _epoch(e.get("created_at"))) is not None))
+    items = _items(document, history)
+    recorded = _epoch(_field(report, "audio_recording_started_at"))
+    moments = (*_moments(items), *_written(events))
     return (
         _record(
             document,
@@ -63,7 +75,7 @@ def read_session(document: Document, _candidate_speaker: str | None) -> tuple[Re
 def read_history(document: Document, _candidate_speaker: str | None) -> tuple[Record, ...]:
     """The history's one interview; times count from its first spoken word, and are null where it has none."""
     if not isinstance(document.json, dict):
-        raise document.fault(f"is no LiveKit chat history: {_wrong(document, 'items')}")
+        raise _no_transcript(document, "chat history", "items")
     items = _items(document, document.json)
     origin = min(_moments(items), default=None)
     return (_record(document, items, source=HISTORY, name=document.stem, origin=origin, language=None),)
@@ -76,33 +88,34 @@ def _record(
     if not has_candidate(turns):
         roles = ", ".join(sorted({t.speaker for t in turns})) or "nobody"
         raise document.fault(f"no turn of the candidate: role user says nothing; heard: {roles}")
+    begun = origin if origin is not None else min(_written(items), default=None)
     return Record(
         name=name,
         name_is_file=name == document.stem,
         turns=turns,
         source=source,
-        started_at=None if origin is None else datetime.fromtimestamp(origin, UTC),
+        started_at=None if begun is None else datetime.fromtimestamp(begun, UTC),
         language=language,
         ignored=len(items) - len(turns),
     )
 
 
 def _turns(document: Document, items: Iterable[Item], origin: float | None) -> Iterator[Turn]:
-    number = 0
+    count = 0
     for item in items:
-        speaker, text = _SPEAKER.get(_text(item.get("role"))), _spoken(item)
+        speaker, text = _SPEAKER.get(_text(item.get("role")).casefold()), _spoken(item)
         if item.get("type", "message") != "message" or speaker is None or not text:
             continue
-        number += 1
+        count += 1
         started_s, ended_s = _times(item, origin)
         yield turn(
             document,
-            number,
+            count,
             speaker,
             text,
             started_s=started_s,
             ended_s=ended_s,
-            confidence=_share(item.get("transcript_confidence")),
+            confidence=share(number(_field(item, "transcript_confidence"))),
             interrupted=item.get("interrupted") is True,
         )
 
@@ -110,7 +123,7 @@ def _turns(document: Document, items: Iterable[Item], origin: float | None) -> I
 def _items(document: Document, history: Mapping[str, Any]) -> list[Item]:
     items = history.get("items")
     if not isinstance(items, list):
-        raise document.fault(f"is no LiveKit chat history: {_wrong(document, 'items')}")
+        raise _no_transcript(document, "chat history", "items")
     if not items:
         raise document.fault("the chat history is empty: nobody said anything; export it after the interview has ended")
     return [item for item in items if isinstance(item, dict)]
@@ -120,6 +133,9 @@ def _spoken(item: Item) -> str:
     """The words of a message; pictures and sounds among its parts are no words."""
     content = item.get("content")
     parts = [content] if isinstance(content, str) else _list(content)
+    parts = [
+        part.get("text") if isinstance(part, dict) and part.get("type", "text") == "text" else part for part in parts
+    ]
     return clean("\n".join(part for part in parts if isinstance(part, str))).strip()
 
 
@@ -149,23 +165,20 @@ def _moments(items: Iterable[Item]) -> Iterator[float]:
 
 def _metric(item: Item, key: str) -> float | None:
     metrics = item.get("metrics")
-    return _epoch(metrics.get(key)) if isinstance(metrics, dict) else None
+    return _epoch(_field(metrics, key)) if isinstance(metrics, dict) else None
+
+
+def _written(items: Iterable[Item]) -> Iterator[float]:
+    return (moment for item in items if (moment := _epoch(_field(item, "created_at"))) is not None)
 
 
 def _epoch(value: object) -> float | None:
-    number = _number(value)
-    return number if number is not None and EPOCH_S_MIN <= number <= EPOCH_S_MAX else None
-
-
-def _share(value: object) -> float | None:
-    number = _number(value)
-    return number if number is not None and 0 <= number <= 1 else None
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) > EPOCH_S_MAX:
-        return None
-    return float(value) if math.isfinite(value) else None
+    """Seconds since 1970; no moment in milliseconds could be one in seconds, and the other way round."""
+    given = number(value)
+    for moment in () if given is None else (given, given / 1_000):
+        if EPOCH_S_MIN <= moment <= EPOCH_S_MAX:
+            return moment
+    return None
 
 
 def _language(events: Iterable[Item]) -> str | None:
@@ -173,18 +186,35 @@ def _language(events: Iterable[Item]) -> str | None:
     heard = {
         e.get("language") for e in events if e.get("type") == "user_input_transcribed" and _text(e.get("language"))
     }
-    only = heard.pop() if len(heard) == 1 else None
-    return only if only is not None and _LANGUAGE.fullmatch(only) else None
+    return language_of(heard.pop()) if len(heard) == 1 else None
 
 
 def _session_name(report: Mapping[str, Any]) -> str:
     """Room and job: file names of reports repeat (`session_report.json`), jobs do not."""
-    job = _text(report.get("job_id"))
+    job = _text(_field(report, "job_id"))
     return "-".join(filter(None, (_text(report.get("room")), job)))[:NAME_CHARS_MAX] if job else ""
 
 
-def _wrong(document: Document, wanted: str) -> str:
-    return document.json_fault or f"it has no {wanted}"
+def _field(item: Item, name: str) -> object:
+    """The field under Python's name or JavaScript's (`created_at`, `createdAt`)."""
+    return item[name] if name in item else item.get(_HUMP.sub(lambda letter: letter[1].upper(), name))
+
+
+def _is_egress(value: object) -> bool:
+    """Whether this is what LiveKit tells of a recording: egress info, a manifest, a webhook's event, a list of them."""
+    if not isinstance(value, dict):
+        return False
+    told = _list(value.get("items"))[:1] or [value]
+    return isinstance(told[0], dict) and bool(_EGRESS & told[0].keys())
+
+
+def _no_transcript(document: Document, kind: str, wanted: str) -> TranscriptFault:
+    if _is_egress(document.json):
+        return document.fault(
+            "is a LiveKit egress record: it says where the recording lies, not what was said; "
+            "give the session report (ctx.make_session_report().to_dict()) or the chat history"
+        )
+    return document.fault(f"is no LiveKit {kind}: {document.json_fault or f'it has no {wanted}'}")
 
 
 def _list(value: object) -> list[Any]:

@@ -36,6 +36,7 @@ class Format:
     title: str  # what people call it
     recognise: Callable[[Document], str | None]  # why a file is of this format; null when it is not
     read: Callable[[Document, str | None], tuple[Record, ...]]  # (file, label of the candidate); TranscriptFault
+    by_looks: bool = False  # known by how some lines look only: where two such formats fit a file, a person chooses
 
 
 def clean(text: str) -> str:

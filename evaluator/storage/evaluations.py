@@ -124,14 +124,16 @@ def renew(db: Connection, claim: Claim, *, lease_s: float) -> None:
     _write(db, claim, leased_until=_in(lease_s))
 
 
-def note_section(db: Connection, claim: Claim, *, section_id: str, reused: bool) -> None:
+def note_section(db: Connection, claim: Claim, *, section_id: str, reused: bool, window: str | None = None) -> None:
     """One more section is safe in the store. A new one is progress, so deaths are counted from zero again.
 
     A reused one is none: else a row that reads its checkpoints and then kills its worker would never be quarantined.
+    window: it is only this part of the section; that is progress, and no section is done.
     """
     progress: dict[str, object] = {} if reused else {"stalls": 0}
-    _write(db, claim, sections_done=evaluation.c.sections_done + 1, **progress)
-    tell(db, claim.id, "section", fence=claim.fence, worker=claim.worker, section_id=section_id, reused=reused)
+    _write(db, claim, sections_done=evaluation.c.sections_done + int(window is None), **progress)
+    told: dict[str, Any] = {"section_id": section_id, "reused": reused} | ({"window": window} if window else {})
+    tell(db, claim.id, "section", fence=claim.fence, worker=claim.worker, **told)
 
 
 def finalize(db: Connection, claim: Claim, body: Scorecard, execution: Mapping[str, Any]) -> str:

@@ -46,6 +46,12 @@ def released_rubrics(db: Connection) -> tuple[Rubric, ...]:
     return tuple(Rubric.model_validate(body) for body in bodies)
 
 
+def rationales_asked(db: Connection) -> bool:
+    """Whether some released rubric asks the judge for rationales."""
+    asking = select(rubric.c.id).where(rubric.c.body["rationale"].astext == "short").limit(1)
+    return db.execute(asking).first() is not None
+
+
 def take_in(db: Connection, manifest: Manifest) -> Literal["new", "updated", "unchanged"]:
     """Writes the interview's row from its manifest; the same manifest again changes nothing.
 

@@ -34,6 +34,7 @@ class InterviewRow(Frozen):
     scored: int | None  # criteria with a level
     of: int | None
     alerts: int
+    failed: bool = False  # a section of its scorecard could not be judged, so the overall is withheld
     judge_notice: str | None
 
 
@@ -66,6 +67,7 @@ _INTERVIEWS = """
         s.id AS scorecard_id, (s.body #>> '{overall,value}')::float AS overall,
         (s.body #>> '{overall,spread}')::float AS spread, (s.body #>> '{overall,scored}')::int AS scored,
         (s.body #>> '{overall,of}')::int AS of, coalesce(jsonb_array_length(s.body -> 'alerts'), 0) AS alerts,
+        coalesce(s.body -> 'alerts' @> '[{"code": "section_failed"}]', false) AS failed,
         s.body #>> '{provenance,judge_notice}' AS judge_notice
     FROM interview i
     LEFT JOIN LATERAL (SELECT * FROM evaluation e WHERE e.interview_id = i.id ORDER BY e.id DESC LIMIT 1) e ON true

@@ -134,7 +134,8 @@ def interview_line(row: InterviewRow) -> InterviewLine:
     given = row.overall is not None
     absent = None
     if row.scorecard_id is not None and not given:
-        absent = "withheld" if row.scored else "no level"
+        why = "a section failed" if row.failed else "a required criterion has no level"
+        absent = f"withheld: {why}" if row.scored else "no level"
     return InterviewLine(
         id=row.id,
         candidate_ref=visible(row.candidate_ref),

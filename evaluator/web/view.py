@@ -231,7 +231,7 @@ def scorecard_view(
         state_words=STATE_WORDS[body.state],
         words_missing=words_missing,
         body_intact=body.digest == stored.body_sha256,
-        overall=_mean(body.overall, withheld=[_criterion(rubric, c).name for c in body.withheld]),
+        overall=_mean(body.overall, rubric, [r for r in body.results if r.criterion_id in body.withheld]),
         alerts=_alerts(body.alerts, rubric),
         alert_count=len(body.alerts),
         sections=tuple(page.section(s) for s in body.sections),
@@ -254,7 +254,7 @@ class _Page:
         return SectionView(
             id=section.id,
             title=visible(section.title),
-            mean=_mean(scored.mean),
+            mean=_mean(scored.mean, self.rubric, [r for r in scored.results if r.status == "failed"]),
             criteria=tuple(self._criterion(by_id[r.criterion_id], r) for r in scored.results),
         )
 
@@ -342,14 +342,15 @@ _BASES = {
 }
 
 
-def _mean(mean: Mean, *, withheld: Sequence[str] = ()) -> MeanView:
+def _mean(mean: Mean, rubric: Rubric, forbidding: Sequence[Verdict | Unscored]) -> MeanView:
+    """forbidding: the results because of which a value is withheld, if there are any."""
     absent = None
-    if withheld:
-        names = ", ".join(f"“{visible(name)}”" for name in withheld)
-        noun, verb = ("criterion", "has") if len(withheld) == 1 else ("criteria", "have")
-        absent = f"withheld: required {noun} {names} {verb} no level"
-    elif mean.value is None:
+    if mean.scored == 0:
         absent = "none: no criterion has a level"
+    elif mean.value is None:
+        failed = _named(rubric, "", [r for r in forbidding if r.status == "failed"], "could not be judged")
+        missing = _named(rubric, "required ", [r for r in forbidding if r.status != "failed"], "has no level")
+        absent = "withheld: " + ", and ".join(why for why in (missing, failed) if why)
     return MeanView(
         value=None if mean.value is None else f"{mean.value:.1f}",
         spread=None if mean.spread is None or mean.value is None else spread_words(mean.spread),
@@ -359,16 +360,28 @@ def _mean(mean: Mean, *, withheld: Sequence[str] = ()) -> MeanView:
     )
 
 
+def _named(rubric: Rubric, kind: str, results: Sequence[Verdict | Unscored], what: str) -> str:
+    """`required criterion “Depth” has no level`; empty without results."""
+    names = ", ".join(f"“{visible(_criterion(rubric, r.criterion_id).name)}”" for r in results)
+    if len(results) > 1:
+        return f"{kind}criteria {names} {what.replace('has', 'have')}"
+    return f"{kind}criterion {names} {what}" if results else ""
+
+
 def _criterion(rubric: Rubric, criterion_id: str) -> Criterion:
     return next(c for c in rubric.criteria if c.id == criterion_id)
 
 
 _ALERTS = {
     "required_unscored": "Required, and without a level, so the overall score is withheld",
+    "speaks_to_judge": "Something was said that seems meant for the judge. No score was changed for it; read the "
+    "transcript here",
     "distribution_split": "The judge is split between levels. Read the evidence before relying on its level",
     "low_confidence": "Speech recognition was unsure of words that are cited. Check what was said",
-    "section_failed": "This section could not be judged, so nothing of it counts",
+    "section_failed": "This section could not be judged, so nothing of it counts and the overall score is withheld",
     "section_missing": "The interview never reached this section",
+    "judged_in_windows": "Longer than the judge can read at once: judged in parts first, then once more on what those "
+    "parts cited",
 }
 
 
@@ -384,13 +397,20 @@ def _alerts(alerts: Sequence[Alert], rubric: Rubric) -> tuple[AlertView, ...]:
 def _place(alert: Alert, rubric: Rubric) -> AlertPlace:
     if alert.criterion_id is not None:
         name, anchor = _criterion(rubric, alert.criterion_id).name, criterion_anchor(alert.criterion_id)
+    elif alert.section_id is not None:
+        name, anchor = rubric.section(alert.section_id).title, section_anchor(alert.section_id)
     else:
-        section = rubric.section(alert.section_id or "")
-        name, anchor = section.title, section_anchor(section.id)
-    note = None
-    if alert.value is not None:
-        note = f"{percent(alert.value)} sure" if alert.code == "low_confidence" else spread_words(alert.value)
-    return AlertPlace(name=visible(name), note=note, anchor=anchor)
+        name, anchor = "the interview", section_anchor(rubric.sections[0].id)
+    return AlertPlace(name=visible(name), note=_note(alert), anchor=anchor)
+
+
+def _note(alert: Alert) -> str | None:
+    """The figure behind an alert."""
+    if alert.value is None:
+        return None
+    if alert.code == "low_confidence":
+        return f"{percent(alert.value)} sure"
+    return counted(int(alert.value), "part") if alert.code == "judged_in_windows" else spread_words(alert.value)
 
 
 def _provenance(stored: StoredScorecard) -> tuple[tuple[str, str], ...]:
@@ -408,7 +428,7 @@ def _provenance(stored: StoredScorecard) -> tuple[tuple[str, str], ...]:
         ("Sampling", f"{sampling}, at most {p.sampling.max_tokens} tokens"),
         ("Run", stored.run or "none"),
     ]
-    where = {"Worker": "worker", "Engine": "engine"}
+    where = {"Worker": "worker", "Engine": "engine", "Level probabilities": "level_probabilities"}
     facts += [(name, str(stored.execution[key])) for name, key in where.items() if stored.execution.get(key)]
     return tuple((name, visible(value)) for name, value in facts)
 
@@ -421,7 +441,7 @@ def _efforts(execution: Mapping[str, Any], rubric: Rubric) -> tuple[Effort, ...]
     return tuple(
         Effort(
             section=visible(titles.get(str(row.get("section_id")), str(row.get("section_id", "?")))),
-            source=_source(row.get("reused")),
+            source=_source(row),
             prompt_tokens=_figure(row.get("prompt_tokens"), row),
             completion_tokens=_figure(row.get("completion_tokens"), row),
             cached_tokens=_figure(row.get("cached_tokens"), row),
@@ -431,10 +451,12 @@ def _efforts(execution: Mapping[str, Any], rubric: Rubric) -> tuple[Effort, ...]
     )
 
 
-def _source(reused: object) -> str:
-    if isinstance(reused, bool):
-        return "checkpoint" if reused else "judged"
-    return "not recorded"
+def _source(row: Mapping[str, Any]) -> str:
+    if not isinstance(row.get("reused"), bool):
+        return "not recorded"
+    calls = row.get("calls")
+    judged = f"judged in {calls} calls" if isinstance(calls, int) and calls > 1 else "judged"
+    return "checkpoint" if row["reused"] else judged
 
 
 def _figure(value: object, row: Mapping[str, Any]) -> int | None:

@@ -17,12 +17,15 @@ UNSCORED = {
 REASONS = {
     "section_not_reached": "The interview never reached this section.",
     "candidate_said_nothing": "The question was asked; the candidate said nothing in this section.",
+    "too_few_words": "The question was asked; the candidate said too few words to judge in this section.",
     "judge_abstained": "The judge found no basis for a level in what the candidate said here.",
     "evidence_not_the_candidates": "The judge cited only words that are not the candidate's own in this section, "
     "so its level does not count.",
     "no_evidence_cited": "The judge gave a level without citing any words of the candidate, so it does not count.",
+    "not_heard_well": "Speech recognition guessed most of the words that the judge cited, so its level does not count.",
+    "nothing_cited_in_windows": "The judge read this long section in parts and cited no words of the candidate in any.",
     "not_judged": "The judge never answered for this section.",
-    "section_too_long": "This section is longer than the judge can read at once.",
+    "section_too_long": "This section is longer than the judge can read, also in parts.",
     "cut_answer": "The judge's answer was cut off before its end.",
     "unfinished_answer": "The judge did not finish its answer.",
     "empty_answer": "The judge's answer was empty.",
@@ -89,7 +92,10 @@ def event_words(kind: str, detail: Mapping[str, Any]) -> str:
     """One line of an evaluation's story as a sentence without its end."""
     if kind == "section":
         section = visible(str(detail.get("section_id", "?")))
-        return f"Section {section} " + ("read from its checkpoint" if detail.get("reused") else "scored and saved")
+        window = f", window {visible(str(detail['window']))}, " if detail.get("window") else " "
+        return f"Section {section}{window}" + (
+            "read from its checkpoint" if detail.get("reused") else "scored and saved"
+        )
     if kind == "done":
         return f"Finished: {str(detail.get('state', 'done')).replace('_', ' ')}"
     return _EVENTS.get(kind, visible(kind))

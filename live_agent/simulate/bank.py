@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 from random import Random
 from typing import Annotated, Any
 
@@ -82,7 +83,13 @@ class SectionBank:
 
 
 def _read(name: str) -> Any:
-    return YAML(typ="safe").load((FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
+    return YAML(typ="safe").load(_file(name).read_text(encoding="utf-8"))
+
+
+def _file(name: str) -> Traversable:
+    """The bank's file; roles that exist for training a judge only have a folder of their own."""
+    shipped = FOLDER / f"{name}.yaml"
+    return shipped if shipped.is_file() else FOLDER / "training" / f"{name}.yaml"
 
 
 @cache
@@ -94,7 +101,7 @@ def stock() -> Stock:
 @cache
 def bank(rubric_id: str) -> Bank | None:
     """The role's own bank; None when it has none."""
-    if not (FOLDER / f"{rubric_id}.yaml").is_file() or rubric_id == "stock":
+    if not _file(rubric_id).is_file() or rubric_id == "stock":
         return None
     return Bank.model_validate(_read(rubric_id))
 

@@ -40,6 +40,25 @@ def test_checkpoint_lies_under_its_evaluation():
     assert layout.checkpoint_key("iv", key, "s1") == f"{layout.checkpoints_prefix('iv', key)}s1.json"
 
 
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [("", "s1"), ("~1", "s1~1"), ("~1.12", "s1~1.12"), ("~2.3~1.4", "s1~2.3~1.4"), ("~2.3~1", "s1~2.3~1")],
+)
+def test_a_part_of_a_section_lies_beside_it(part, name):
+    """Under a name that no section can have."""
+    key = layout.checkpoint_key("iv", "a" * 64, "s1", part)
+
+    assert f"{layout.checkpoints_prefix('iv', 'a' * 64)}{name}.json" == key
+    assert not part or not re.fullmatch(ID_PATTERN, name)
+
+
+@pytest.mark.parametrize("bad", ["~", "~0", "~1.", "1", "~1~2", "~1.2/", "~../x", "~1.0", "~-1"])
+def test_a_part_that_is_no_window_makes_no_key(bad):
+    """Only cuts and windows are spelled."""
+    with pytest.raises(ValueError, match="names no window"):
+        layout.checkpoint_key("iv", "a" * 64, "s1", bad)
+
+
 @pytest.mark.parametrize("bad", ["", ".", "..", "../x", "a/b", "a\n", "ü", "a b", "-a", "x" * 65, "a\x00"])
 def test_unsafe_id_makes_no_key(bad):
     """An id that could leave its folder, or hide in it, is refused."""

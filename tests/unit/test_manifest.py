@@ -8,7 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaluator.errors import ManifestFault
-from evaluator.manifest import MANIFEST_BYTES_MAX, Candidate, Consent, Manifest, TranscriptRef, parse_manifest
+from evaluator.manifest import (
+    MANIFEST_BYTES_MAX,
+    Candidate,
+    Consent,
+    Manifest,
+    SectionsBy,
+    TranscriptRef,
+    parse_manifest,
+)
 
 MANIFEST = Manifest(
     interview_id="talk-1",
@@ -33,6 +41,18 @@ def test_manifest_is_read_back_as_written():
     assert parse_manifest(MANIFEST.to_bytes()) == MANIFEST
 
 
+def test_who_told_the_sections_is_kept():
+    """A page can say later that a model has assigned questions to sections."""
+    manifest = MANIFEST.model_copy(update={"sections_by": SectionsBy(judge=11, correction=1, model="m@1")})
+
+    assert manifest == parse_manifest(manifest.to_bytes())
+
+
+def test_a_manifest_without_that_is_spelled_as_before():
+    """An interview that was taken in before the field came is still known, byte for byte."""
+    assert b"sections_by" not in MANIFEST.to_bytes()
+
+
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
@@ -44,6 +64,8 @@ def test_manifest_is_read_back_as_written():
         ({"schema_version": 2}, "schema_version: "),
         ({"extra": 1}, "extra: "),
         ({"candidate": None}, "candidate: "),
+        ({"sections_by": {"judge": -1}}, "sections_by.judge: "),
+        ({"sections_by": {"model": "a\x00"}}, "sections_by.model: "),
     ],
 )
 def test_bad_field_is_named(fields, says):

@@ -36,7 +36,7 @@ from evaluator.pipeline import (
     recompute,
 )
 from evaluator.prompts import judge_request, request_sha256
-from evaluator.transcript import TRANSCRIPT_BYTES_MAX, Transcript
+from evaluator.transcript import TRANSCRIPT_BYTES_MAX, Span, Transcript
 from evaluator.values import canonical, sha256
 from tests.factories import (
     SAID,
@@ -414,7 +414,7 @@ class Faulty(MemoryStore):
         return fails
 
 
-STORE_CALLS = 7  # of an undisturbed evaluation: the transcript, and for each of three sections a look and a write
+STORE_CALLS = 10  # of an undisturbed evaluation: the transcript, and for each of three sections two looks and a write
 
 
 def test_an_undisturbed_evaluation_makes_few_calls_to_the_store():
@@ -680,9 +680,15 @@ def test_a_transcript_beyond_its_limit_is_refused():
 # Too long
 
 
-def test_a_section_that_does_not_fit_the_window_fails_alone():
+def test_an_utterance_that_fits_no_window_fails_its_section_alone():
     """It is never judged in part; the others are scored, and recomputing says the same."""
-    long = a_transcript({**SAID, "debugging": "I looked at it again and again. " * 300})
+    endless = (
+        a_transcript()
+        .turns[3]
+        .model_copy(update={"text": "again " * 1_000, "utterances": (Span(id="U3", start=0, end=5_999),)})
+    )
+    turns = tuple(endless if t.id == "t4" else t for t in a_transcript().turns)
+    long = a_transcript().model_copy(update={"turns": turns})
     store, work, judge = stored(long), a_work(long), ScriptedJudge(all_at(4))
 
     scorecard = run(work, store, judge, context_tokens=1_500).scorecard
@@ -690,21 +696,23 @@ def test_a_section_that_does_not_fit_the_window_fails_alone():
     assert ["Design", "Teamwork"] == judge.sections
     result = scorecard.sections[1].results[0]
     assert ("failed", "section_too_long") == (result.status, result.reason)
-    assert (4.0, 4, 5) == (scorecard.overall.value, scorecard.overall.scored, scorecard.overall.of)
+    assert (None, 4, 5) == (scorecard.overall.value, scorecard.overall.scored, scorecard.overall.of)
     assert scorecard.to_bytes() == recompute(work, store).to_bytes()
+    assert {"design", "teamwork"} == set(checkpoints(store))
 
 
 def test_the_window_holds_what_just_fits():
-    """One token less and the section is too long."""
+    """One token less and the section is judged in windows."""
     rubric = a_rubric({"design": ("depth",)})
     work, judge = a_work(rubric=rubric), ScriptedJudge()
     request = request_of(work, "design")
     room = count_words(request.system) + count_words(request.user) + 64 + request.sampling.max_tokens
 
-    short = run(work, stored(), judge, context_tokens=room - 1).scorecard
     fits = run(work, stored(), judge, context_tokens=room).scorecard
+    short = run(work, stored(), context_tokens=room - 1).scorecard
 
-    assert (1, "unscorable", "scored") == (judge.calls, short.state, fits.state)
+    assert ([request], ()) == (judge.requests, fits.alerts)
+    assert ["judged_in_windows"] == [a.code for a in short.alerts]
 
 
 # Attempts

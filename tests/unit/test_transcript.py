@@ -19,6 +19,7 @@ from evaluator.transcript import (
     segment,
     segmented,
     utterances_of,
+    words_in,
 )
 
 TEXT = st.text(st.sampled_from("ab .!?,;\n\t…。，'\"”)漢あé\u0301"), max_size=300) | st.text(max_size=200)
@@ -236,3 +237,20 @@ def test_whole_interview_is_every_section():
 
     assert ("T1",) == tuple(t.id for t in Transcript(source="x", turns=turns).in_section("one"))
     assert ("T1", "T2") == tuple(t.id for t in Transcript(source="x", sections="whole", turns=turns).in_section("two"))
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (0, ""),
+        (0, " \n\t"),
+        (1, "Yes."),
+        (4, "We split the queue."),
+        (5, "我们先按租户拆分"),
+        (6, "เราแบ่งคิวตามผู้เช่า"),
+        (3, "우리는 큐를 나눴어요"),
+    ],
+)
+def test_words_are_counted_in_scripts_with_and_without_spaces(words, text):
+    """About as many as a listener would count."""
+    assert words == words_in(text)

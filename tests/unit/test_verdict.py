@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 from itertools import pairwise
 
 import pytest
@@ -344,39 +345,67 @@ def test_six_probabilities_sum_to_one_and_a_masked_token_has_none():
 
 
 @SETTINGS
-@given(logprobs=st.tuples(*[st.floats(-99, 0) | st.just(MASKED)] * 6).filter(lambda p: max(p) > -99))
-def test_any_alternatives_give_probabilities_that_sum_to_one(logprobs):
-    """Each is a share, all six sum to 1 as far as six digits go."""
-    token = TokenLogprob(token="3", logprob=logprobs[3], top=dict(zip("012345", logprobs, strict=True)))
+@given(weights=st.tuples(*[st.floats(1e-6, 1) | st.just(0.0)] * 6).filter(any))
+def test_any_alternatives_that_are_all_told_give_probabilities_that_sum_to_one(weights):
+    """Each is a share, however small, and all six sum to 1 as far as six digits go."""
+    shares = [w / math.fsum(weights) for w in weights]
 
-    p = level_distribution(token, 0)
+    p = level_distribution(a_token(weights.index(max(weights)), dict(enumerate(shares))), 0)
 
-    assert pytest.approx(shares_of(logprobs), abs=1e-6) == list(p.values())
+    assert pytest.approx(shares, abs=1e-6) == list(p.values())
     assert pytest.approx(1.0, abs=1e-5) == sum(p.values())
+
+
+def a_token(token: object, top: Mapping[object, float]) -> TokenLogprob:
+    """A token with the shares of its alternatives."""
+    told = {str(text): math.log(share) if share > 0 else MASKED for text, share in top.items()}
+    return TokenLogprob(token=str(token), logprob=told.get(str(token), MASKED), top=told)
 
 
 @pytest.mark.parametrize(
     ("expected", "token", "digit_at", "top"),
     [
-        ({3: 0.5, 4: 0.5}, ":3", 1, {":3": 0.4, ":4": 0.4}),
-        ({3: 0.5, 4: 0.5}, "3}", 0, {"3}": 0.4, "4}": 0.4}),
-        ({3: 0.5, 4: 0.5}, " 3", 1, {" 3": 0.4, "4": 0.4}),
-        ({3: 0.5, 4: 0.5}, '3},"', 0, {'3},"': 0.2, "3": 0.1, " 3": 0.1, "4}": 0.2, "4": 0.2}),
-        ({3: 0.5, 4: 0.5}, '":3', 2, {'":3': 0.4, '": 4': 0.4}),
-        ({3: 1.0}, "3", 0, {"3": 0.4, "}": 0.2, "\u00b3": 0.2, "\u0663": 0.1, "": 0.1}),
+        ({3: 0.5, 4: 0.5}, ":3", 1, {":3": 0.5, ":4": 0.5}),
+        ({3: 0.5, 4: 0.5}, "3}", 0, {"3}": 0.5, "4}": 0.5}),
+        ({3: 0.5, 4: 0.5}, " 3", 1, {" 3": 0.5, "4": 0.5}),
+        ({3: 0.5, 4: 0.5}, " 3", 1, {" 3": 0.25, "3": 0.25, " 4": 0.25, "\n4": 0.25}),
+        ({3: 0.5, 4: 0.5}, '3},"', 0, {'3},"': 0.2, "3": 0.1, " 3": 0.2, "4}": 0.2, "4": 0.3}),
+        ({3: 0.5, 4: 0.5}, '3,"', 0, {'3,"': 0.5, '4,"rationale': 0.5}),
+        ({3: 0.5, 4: 0.5}, '":3', 2, {'":3': 0.5, '": 4': 0.5}),
+        ({3: 0.5, 0: 0.5}, 'level":3},', 7, {'level":3},': 0.5, 'level": 0}': 0.5}),
+        ({3: 1.0}, "3", 0, {"3": 0.4, "}": 0.3, "\u00b3": 0.2, "\u0663": 0.1}),
         ({3: 1.0}, "3", 0, {"3": 0.4, "6": 0.2, "-": 0.2, "<|eot_id|>": 0.2}),
-        ({3: 1.0}, "3", 0, {"3": 0.4, "12": 0.2, "45": 0.2, "4.5": 0.2}),
-        ({3: 1.0}, '],"level":3', 10, {'],"level":3': 0.5, "2": 0.5}),
+        ({3: 1.0}, "3", 0, {"3": 0.4, "12": 0.1, "45": 0.2, "4.5": 0.2, "4e": 0.1}),
+        ({3: 1.0}, ":3", 1, {":3": 0.5, "4": 0.3, ",4": 0.2}),
+        ({3: 0.5, 2: 0.5}, "3", 0, {"3": 0.4975, "2": 0.4975}),
+        ({3: 0.5, 2: 0.5}, "3", 0, {"3": 0.4975, "2": 0.4975, " ": 0.005}),
     ],
 )
 def test_alternatives_that_state_the_same_level_are_added_up(expected, token, digit_at, top):
     """Glued and spaced tokens go to the level that they state; what states none, or another number, is left out."""
-    logprob = math.log(top[token])
-    p = level_distribution(
-        TokenLogprob(token=token, logprob=logprob, top={t: math.log(share) for t, share in top.items()}), digit_at
-    )
+    p = level_distribution(a_token(token, top), digit_at)
 
     assert expected == {level: share for level, share in p.items() if share}
+
+
+@pytest.mark.parametrize(
+    ("token", "digit_at", "top"),
+    [
+        ("4}", 0, {"4}": 0.6, "4": 0.1, "3": 0.05}),
+        (" 4", 1, {" 4": 0.6, "0": 0.0, "1": 0.0, "2": 0.0, "3": 0.0, "4": 0.0, "5": 0.0}),
+        ("4", 0, {"4": 0.6, "3": 0.2}),
+        ("4", 0, {"4": 0.6, "3": 0.2, " ": 0.2}),
+        ("4", 0, {"4": 0.6, "3": 0.2, "": 0.2}),
+        (":4", 1, {":4": 0.6, ":3": 0.2, ":": 0.2}),
+        (":4", 1, {":4": 0.6, ":3": 0.2, ": ": 0.2}),
+        ('":4', 2, {'":4': 0.6, '":3': 0.2, '"': 0.2}),
+        ("4", 0, {"4": 0.9, "3": 0.9}),
+    ],
+    ids=["glued", "spaced", "unreported", "blank", "empty", "colon", "colon blank", "quote", "more than all"],
+)
+def test_alternatives_that_leave_levels_untold_give_no_distribution(token, digit_at, top):
+    """What was not reported, or states no level yet, may hide any level: not available rather than wrong."""
+    assert level_distribution(a_token(token, top), digit_at) is None
 
 
 @pytest.mark.parametrize(
@@ -392,11 +421,52 @@ def test_without_a_usable_alternative_there_is_no_distribution(token):
     assert level_distribution(token, 0) is None
 
 
+@pytest.mark.parametrize("glue", [(" ", ""), ("", "}"), (":", ""), ('":', ""), ("", ',"'), (" ", '},"')])
+def test_a_tokenizer_that_glues_gives_the_true_distribution_or_none(glue):
+    """A judge of known mind, read through tokens that hold more than the level: exact when all is told."""
+    before, after = glue
+    mind = {0: 0.05, 3: 0.25, 4: 0.7}
+    token = f"{before}4{after}"
+    told = {f"{before}{level}{after}": share for level, share in mind.items()}
+
+    whole = level_distribution(a_token(token, told), len(before))
+    cut = level_distribution(a_token(token, dict(list(told.items())[1:])), len(before))
+
+    assert pytest.approx(mind) == {level: share for level, share in whole.items() if share}
+    assert cut is None
+
+
+@pytest.mark.parametrize("spelled", [["\ufffd", "\ufffd"], ["<0xC3>", "<0xBC>"], ["\u00c3", "\u00bc"], ["u"], []])
+def test_tokens_of_bytes_that_do_not_spell_the_text_give_no_distribution(spelled):
+    """Half characters, as tokenizers with byte fallback tell them: where the level stands cannot be counted."""
+    head, tail = an_answer([4, 3], rationales=["\u00fc", "ok"]).split("\\u00fc")
+    at = [a_token(c, {4: 0.5, 3: 0.5} if c in "43" else {c: 1.0}) for c in head]
+    tokens = (*at, *(TokenLogprob(token=t, logprob=0.0) for t in spelled), *(a_token(c, {c: 1.0}) for c in tail))
+
+    results = parse(head + "\u00fc" + tail, logprobs=tokens)
+
+    assert [(4, None), (3, None)] == [(r.level, r.level_probability) for r in results]
+
+
+def test_a_token_that_holds_two_levels_tells_each_its_own():
+    """The second level's alternatives are those that agree up to its digit."""
+    glued = '4},"c2":{"evidence":["U2"],"level":3'
+    text = '{"c1":{"evidence":["U1"],"level":' + glued + "}}"
+    top = {glued: 0.5, glued.replace(":3", ":2"): 0.25, '5},"': 0.25}
+    head, tail = text.split(glued)
+    tokens = (a_token(head, {head: 1.0}), a_token(glued, top), a_token(tail, {tail: 1.0}))
+
+    depth, clarity = parse(text, logprobs=tokens)
+
+    assert (0.75, 0.25) == (depth.level_probability[4], depth.level_probability[5])
+    assert pytest.approx((2 / 3, 1 / 3), abs=1e-6) == (clarity.level_probability[3], clarity.level_probability[2])
+
+
 def test_a_logprob_above_zero_counts_as_certain():
     """Rounding in an engine may give a little more than 0; it cannot make a share above 1."""
-    p = level_distribution(TokenLogprob(token="3", logprob=50.0, top={"3": 50.0, "4": 0.0}), 0)
+    p = level_distribution(TokenLogprob(token="3", logprob=50.0, top={"3": 50.0, "4": -9.0}), 0)
 
-    assert (0.5, 0.5) == (p[3], p[4])
+    assert (0.999877, 0.000123) == (p[3], p[4])
 
 
 def test_each_criterion_has_the_distribution_of_its_own_token_when_keys_change_places():

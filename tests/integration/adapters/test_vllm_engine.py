@@ -77,38 +77,44 @@ def test_completion_comes_back_with_text_usage_and_times() -> None:
     assert found.model == MODEL
 
 
+NO_TOKENIZE, NO_IDS = "the endpoint has no /tokenize", "the endpoint tells no logprobs of named tokens"
+NOT_AVAILABLE = "not available: the endpoint tells no 20 alternatives of a token"
+
+
 @pytest.mark.parametrize(
-    ("abilities", "mode"),
+    ("abilities", "told"),
     [
-        (Abilities(), "ids"),
-        (Abilities(tokenize=False), "top20"),
-        (Abilities(token_ids=False), "top20"),
-        (Abilities(token_ids=False, unknown_fields="reject"), "top20"),
-        (Abilities(logprobs=False), "none"),
-        (Abilities(logprobs=False, unknown_fields="reject"), "none"),
-        (Abilities(tokenize=False, top_max=5), "none"),
+        (Abilities(), "by token ids"),
+        (Abilities(tokenize=False), f"by top 20: {NO_TOKENIZE}"),
+        (Abilities(token_ids=False), f"by top 20: {NO_IDS}"),
+        (Abilities(token_ids=False, unknown_fields="reject"), f"by top 20: {NO_IDS}"),
+        (Abilities(glue="blank"), "by top 20: a level is no token of its own"),
+        (Abilities(glue="brace"), "by top 20: a level's token takes in what follows it"),
+        (Abilities(logprobs=False), NOT_AVAILABLE),
+        (Abilities(logprobs=False, unknown_fields="reject"), NOT_AVAILABLE),
+        (Abilities(tokenize=False, top_max=5), NOT_AVAILABLE),
     ],
 )
-def test_logprob_mode_is_the_best_that_the_endpoint_really_has(abilities: Abilities, mode: str) -> None:
-    """Endpoints that ignore, refuse or lack a field are told apart by trial, and the result can be seen."""
+def test_level_probabilities_come_in_the_best_way_that_the_endpoint_really_has(abilities: Abilities, told: str) -> None:
+    """Endpoints that ignore, refuse or lack a field are told apart by trial, and the result can be read."""
 
-    async def modes(engine: VllmEngine) -> tuple[object, object, Completion]:
-        before = engine.logprob_mode
+    async def ways(engine: VllmEngine) -> tuple[object, object, Completion]:
+        before = engine.level_probabilities
         found = await engine.complete(request())
-        return before, engine.logprob_mode, found
+        return before, engine.level_probabilities, found
 
     with StubEngine(abilities=abilities) as stub:
-        before, after, found = run(stub.url, modes)
+        before, after, found = run(stub.url, ways)
 
-    assert (None, mode) == (before, after)
-    assert (found.logprobs is None) == (mode == "none")
+    assert (None, told) == (before, after)
+    assert (found.logprobs is None) == (told == NOT_AVAILABLE)
     if found.logprobs is not None:
         level = next(token for token in found.logprobs if token.top)
         assert set("012345") <= set(level.top)
         assert math.isclose(1.0, sum(map(math.exp, level.top.values())), rel_tol=1e-6)
 
 
-def test_logprob_mode_is_learned_once() -> None:
+def test_level_probabilities_are_learned_once() -> None:
     """Concurrent first calls share what is learned, and so do later ones."""
 
     async def five(engine: VllmEngine) -> None:
@@ -119,7 +125,7 @@ def test_logprob_mode_is_learned_once() -> None:
         run(stub.url, five)
 
     assert (6, 7) == (stub.calls["judged"], stub.calls[CHAT])
-    assert stub.calls["/tokenize"] == 7
+    assert stub.calls["/tokenize"] == 8
 
 
 @pytest.mark.parametrize(
@@ -339,7 +345,7 @@ def test_engine_serves_another_loop_after_aclose() -> None:
                 runner.run(engine.complete(request()))
                 runner.run(engine.aclose())
 
-        assert stub.calls["/tokenize"] == 7
+        assert stub.calls["/tokenize"] == 8
         assert stub.calls["judged"] == 2
 
 

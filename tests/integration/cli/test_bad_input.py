@@ -189,6 +189,18 @@ def test_an_engine_that_is_down_opens_no_run(env: dict[str, str], good: Path, tm
     assert "[]" == debrief("run", "list", "--json", env=env, cwd=tmp_path).out.strip()
 
 
+def test_a_temperature_that_ends_the_embedded_engine_is_refused(
+    env: dict[str, str], good: Path, tmp_path: Path
+) -> None:
+    """Before anything is loaded; an engine of one's own may sample."""
+    debrief("import", str(good), "--rubric", "ai-at-work", "--sections", "whole", env=env, cwd=tmp_path)
+    embedded = {k: v for k, v in env.items() if k not in ("DEBRIEF_ENGINE_URL", "DEBRIEF_MODEL")}
+
+    done = debrief("run", "start", env={**embedded, "DEBRIEF_TEMPERATURE": "0.7"}, cwd=tmp_path)
+
+    _says(done, USAGE, "DEBRIEF_TEMPERATURE")
+
+
 def test_settings_are_all_named_at_once_without_values(env: dict[str, str], tmp_path: Path) -> None:
     """Two faulty variables are one message."""
     wrong = {"DEBRIEF_LEASE_S": "-7", "DEBRIEF_WEB_PORT": "hunter2"}

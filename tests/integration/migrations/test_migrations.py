@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -107,6 +108,20 @@ def test_upgrade_brings_an_empty_database_to_the_head(empty):
     """And says from where to where."""
     assert (None, history.head()) == history.upgrade(empty)
     history.require_head(empty)
+
+
+def test_steps_can_be_taken_back(empty):
+    """And taken again, to the same tables; at the bottom there are none."""
+    history.upgrade(empty)
+    settings = history.config()
+    with empty.begin() as db:
+        settings.attributes["connection"] = db
+        command.downgrade(settings, "base")
+        left = db.execute(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")).scalars().all()
+    history.upgrade(empty)
+
+    assert ["alembic_version"] == left
+    assert [] == differences(empty, metadata)
 
 
 def test_second_upgrade_does_nothing(empty):

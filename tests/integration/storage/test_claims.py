@@ -423,6 +423,21 @@ def test_new_section_starts_the_count_of_deaths_again(database):
     assert (0, 1) == (row_of(database)["stalls"], row_of(database)["sections_done"])
 
 
+def test_window_of_a_long_section_is_progress_and_no_section_done(database):
+    """It starts the count of deaths again, and its event names it; a section is done only as a whole."""
+    prepared(database)
+    a_claim(database)
+    overslept(database)
+    with database.begin() as db:
+        expire_leases(db)
+    with database.begin() as db:
+        note_section(db, a_claim(database), section_id="design", reused=False, window="1.2")
+
+    assert (0, 0) == (row_of(database)["stalls"], row_of(database)["sections_done"])
+    told = rows(database, "SELECT detail FROM evaluation_event WHERE kind = 'section'")
+    assert [{"section_id": "design", "reused": False, "window": "1.2"}] == [r["detail"] for r in told]
+
+
 def test_reused_section_is_no_progress(database):
     """Reading old checkpoints before each death does not keep a poisonous row alive for ever."""
     prepared(database)

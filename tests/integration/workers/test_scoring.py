@@ -14,8 +14,19 @@ from evaluator.storage import evaluations
 from evaluator.storage.evaluations import expire_leases
 from evaluator.storage.interviews import take_in
 from evaluator.storage.runs import retry_run
+from tests.factories import SAID, a_transcript
 from tests.fakes import MemoryStore
-from tests.integration.storage.builders import a_claim, a_manifest, change, due_again, overslept, row_of, rows, story
+from tests.integration.storage.builders import (
+    a_claim,
+    a_manifest,
+    change,
+    due_again,
+    overslept,
+    row_of,
+    rows,
+    stock,
+    story,
+)
 from tests.integration.workers.fleet import bodies, hand_in, start, states, the_transcript
 from tests.stub_engine import Abilities, StubEngine
 from workers import scoring
@@ -111,6 +122,28 @@ def test_lost_database_is_scored_again_from_the_checkpoints(services, stub, node
     assert (0, before) == (judged(stub), bodies(services))
     execution = rows(services.database, "SELECT execution FROM scorecard LIMIT 1")[0]["execution"]
     assert (0, {True}) == (execution["model_calls"], {s["reused"] for s in execution["sections"]})
+
+
+def test_long_interview_is_scored_in_windows_and_counts_its_sections_once(services, stub, nodes, settings_of):
+    """Windows are told as such: sections done are sections, calls are calls, and the store gives the same body."""
+    transcript = a_transcript({**SAID, "design": "We split the queue by tenant and measured its lag. " * 200})
+    manifest = a_manifest("iv-1", transcript=transcript)
+    services.store.create(manifest.transcript.key, transcript.to_bytes())
+    stock(services.database, manifest)
+    start(services)
+    node = nodes(settings_of(stub, context_tokens=4_000))
+
+    assert 1 == work_through(node)
+
+    row = row_of(services.database)
+    assert ("done", row["sections_total"]) == (row["state"], row["sections_done"])
+    told = rows(services.database, "SELECT detail FROM evaluation_event WHERE kind = 'section' ORDER BY id")
+    windows = [r["detail"]["window"] for r in told if "window" in r["detail"]]
+    assert len(windows) > 1
+    assert 3 == len(told) - len(windows)
+    execution = rows(services.database, "SELECT execution FROM scorecard")[0]["execution"]
+    assert len(windows) + 3 >= execution["model_calls"] > len(windows)
+    assert "by token ids" == execution["level_probabilities"]
 
 
 def test_draining_worker_claims_nothing(services, stub, node):

@@ -90,7 +90,9 @@ def test_two_evaluations_are_two_stories():
         ("tried afresh for run night: the judge was changed", "retried", {"reason": "the judge was changed"}),
         ("blocked: there is no consent to judge it", "blocked", {}),
         ("unblocked: there is consent now for run night", "unblocked", {}),
-        ("cancelled by=operator", "cancelled", {"by": "operator"}),
+        ("cancelled: its transcript was replaced", "cancelled", {"detail": "its transcript was replaced"}),
+        ("wanted again for run night", "reopened", {}),
+        ("moved by=operator", "moved", {"by": "operator"}),
     ],
 )
 def test_every_kind_has_its_words(words, kind, detail):

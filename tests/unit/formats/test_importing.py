@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from evaluator.errors import Conflict, DigestMismatch, ManifestFault, ObjectExists, TranscriptFault
 from evaluator.formats import Record, read
+from evaluator.formats.sections import Question
 from evaluator.importing import Prepared, hand_in, interview_id_of, prepare
 from evaluator.layout import archived_manifest_key, manifest_key
-from evaluator.manifest import parse_manifest
+from evaluator.manifest import SectionsBy, parse_manifest
 from evaluator.transcript import parse_transcript
 from evaluator.values import ID_PATTERN, sha256
 
@@ -140,7 +141,7 @@ def test_marked_sections_need_an_intro(rubric):
 
     assert (
         "no section intro of rubric backend@1.0 was found in talk 1: "
-        "import it with --sections whole, or choose its own rubric"
+        "import it with --sections judge or --sections whole, or choose its own rubric"
     ) == str(raised.value)
 
 
@@ -152,6 +153,67 @@ def test_marked_sections_are_in_the_transcript(rubric):
     transcript = prepare(one, rubric=rubric, requisition="R").transcript
 
     assert ["T3", "T4"] == [turn.id for turn in transcript.in_section("team")]
+
+
+def test_sections_that_are_given_are_in_the_transcript(rubric):
+    """Questions that a judge or a person has placed take the answers along; the manifest counts the ways."""
+    (one,) = read(b"AI: Hello.\n\nUser: Hi.\n\nAI: Your team?\n\nUser: We talk daily.", "a.txt")
+    questions = (
+        Question(turn_id="T1", text="Hello.", section_id=None, by="judge", model="m@1"),
+        Question(turn_id="T3", text="Your team?", section_id="team", by="correction"),
+    )
+    prepared = prepare(one, rubric=rubric, requisition="R", questions=questions)
+
+    assert ["T3", "T4"] == [turn.id for turn in prepared.transcript.in_section("team")]
+    assert SectionsBy(judge=1, correction=1, model="m@1") == prepared.manifest.sections_by
+    assert questions == prepared.questions
+
+
+def test_who_told_the_sections_is_not_in_the_transcript(rubric):
+    """The same sections give the same transcript and digest, whoever told them."""
+    (one,) = read(b"AI: Your team?\n\nUser: We talk daily.", "a.txt")
+    digests = {
+        prepare(
+            one,
+            rubric=rubric,
+            requisition="R",
+            questions=(Question(turn_id="T1", text="Your team?", section_id="team", by=by),),
+        ).transcript.digest
+        for by in ("intro", "judge", "correction")
+    }
+
+    assert 1 == len(digests)
+
+
+def test_intros_are_counted_and_whole_sections_are_not(rubric, prepared):
+    """The manifest of an interview whose sections nobody told says nothing about them."""
+    (one,) = read(b"AI: Now let's turn to your team: how do you work with others?\n\nUser: Well.", "a.txt")
+
+    assert SectionsBy(intro=1) == prepare(one, rubric=rubric, requisition="R").manifest.sections_by
+    assert (None, ()) == (prepared.manifest.sections_by, prepared.questions)
+
+
+def test_an_interview_without_an_interviewer_has_no_sections(rubric):
+    """Where nobody is known to ask, intros cannot be looked for."""
+    turns = tuple(turn.model_copy(update={"speaker": "other"}) if turn.id == "T1" else turn for turn in record().turns)
+
+    with pytest.raises(TranscriptFault, match="talk 1: nobody in it is known as the interviewer"):
+        prepare(replace(record(), turns=turns), rubric=rubric, requisition="R")
+
+
+@pytest.mark.parametrize(
+    ("by", "words"),
+    [
+        ("judge", "the judge put no question of talk 1 into a section of rubric backend@1.0: import it with"),
+        ("correction", "talk 1: no question is in a section of rubric backend@1.0; name a section"),
+    ],
+)
+def test_nothing_in_any_section_is_refused(rubric, by, words):
+    """An interview without a single section is not scored as if no question had been asked."""
+    nowhere = (Question(turn_id="T1", text="What did you build?", section_id=None, by=by),)
+
+    with pytest.raises(TranscriptFault, match=re.escape(words)):
+        prepare(record(), rubric=rubric, requisition="R", questions=nowhere)
 
 
 @pytest.mark.parametrize(("given_one", "kept"), [(None, "en"), ("de", "de"), ("pt-BR", "pt-BR")])

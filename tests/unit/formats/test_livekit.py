@@ -86,9 +86,9 @@ def test_absent_times_stay_null():
     assert (None, None, None) == (record.turns[0].started_s, record.turns[0].ended_s, record.started_at)
 
 
-@pytest.mark.parametrize("bad", ["soon", True, -1, 5_000.0, START * 1_000, 1e300, [], None])
+@pytest.mark.parametrize("bad", ["soon", True, -1, 5_000.0, START * 10, START * 1_000_000, 1e300, [], None])
 def test_what_is_no_moment_is_no_time(bad):
-    """Milliseconds, monotonic clocks and other values are not taken for seconds since 1970."""
+    """Monotonic clocks, nanoseconds and other values are not taken for moments since 1970."""
     record = history({"role": "user", "content": "Hi.", "metrics": {"started_speaking_at": bad}})
 
     assert record.turns[0].started_s is None
@@ -99,6 +99,81 @@ def test_contradicting_times_are_dropped():
     record = history(message("assistant", "Hi.", started=0, stopped=1), message("user", "Hello.", started=9, stopped=8))
 
     assert (None, None) == (record.turns[1].started_s, record.turns[1].ended_s)
+
+
+@pytest.mark.parametrize("scale", [1, 1_000])
+def test_javascript_report_is_read_as_pythons(scale):
+    """agents-js writes camelCase, and milliseconds in places: it gives the same record."""
+    moments = {"startedSpeakingAt": (START + 5) * scale, "stoppedSpeakingAt": (START + 7.5) * scale}
+    item = {
+        "type": "message",
+        "role": "user",
+        "content": ["Hello there."],
+        "transcriptConfidence": 0.9,
+        "metrics": moments,
+    }
+    report = {
+        "jobId": "AJ_9",
+        "room": "room-1",
+        "audioRecordingStartedAt": START * scale,
+        "chatHistory": {"items": [item]},
+    }
+    (record,) = read(json.dumps(report).encode(), "report.json")
+
+    twin = session(
+        {**HELLO, "transcript_confidence": 0.9}, job_id="AJ_9", room="room-1", audio_recording_started_at=START
+    )
+    assert twin == record
+
+
+@pytest.mark.parametrize(("key", "value"), [("created_at", START + 3), ("createdAt", (START + 3) * 1_000)])
+def test_when_a_message_was_written_is_no_time_of_speech(key, value):
+    """Without speaking times a history says when the talk began, and no turn has times."""
+    record = history({**message("user", "Hello."), key: value})
+
+    assert (None, None) == (record.turns[0].started_s, record.turns[0].ended_s)
+    assert datetime.fromtimestamp(START + 3, UTC) == record.started_at
+
+
+def test_text_parts_are_words():
+    """A content part of type text is words as a plain string is."""
+    record = history(
+        message("user", {"type": "text", "text": "One."}, {"text": "Two."}, {"type": "audio", "text": "x"})
+    )
+
+    assert "One.\nTwo." == record.turns[0].text
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"egressId": "EG_1", "status": "EGRESS_COMPLETE"},
+        {"egress_id": "EG_1", "files": [{"filename": "a.ogg"}]},
+        {"event": "egress_ended", "egressInfo": {"egressId": "EG_1"}},
+        {"items": [{"egressId": "EG_1"}]},
+    ],
+)
+def test_egress_is_no_transcript(told):
+    """What LiveKit tells of a recording is refused with the way to a transcript."""
+    with pytest.raises(
+        TranscriptFault, match="says where the recording lies, not what was said; give the session report"
+    ):
+        read(json.dumps(told).encode(), "egress.json")
+
+
+def test_report_that_names_its_egress_is_a_report():
+    """An egress id beside a chat history hides nothing."""
+    assert ["Hello there."] == [turn.text for turn in session(HELLO, egress_id="EG_1").turns]
+
+
+def test_all_real_egress_records_are_refused(shared_data):
+    """Egress info in both spellings, a failed one and a manifest are not taken for transcripts."""
+    paths = sorted((shared_data / "formats" / "livekit").glob("egress_*.json"))
+    for path in paths:
+        with pytest.raises(TranscriptFault, match=f"{path.name}: is a LiveKit egress record"):
+            read(path.read_bytes(), path.name)
+
+    assert 4 == len(paths)
 
 
 @pytest.mark.parametrize(

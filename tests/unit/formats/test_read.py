@@ -131,7 +131,7 @@ def test_damaged_real_files_give_records_or_one_line(shared_data, at, cut, extra
         (
             b"WEBVTT\n\n00:01.000 --> 00:02.000\nHi",
             "a.vtt",
-            "a.vtt: captions (WebVTT, SRT or SBV) are not read; export",
+            "a.vtt: who speaks is not in the file; export captions with their speakers: voice spans",
         ),
         (b"Just some words.", "a.md", 'a.md: no speaker labels: put one such as "Interviewer:"'),
         (
@@ -165,9 +165,9 @@ def test_too_large_file_is_refused_before_it_is_read():
 
 def test_unknown_format_names_the_known_ones():
     """A format that does not exist is answered with those that do."""
-    assert attempt(b"x", "a.txt", format="vtt") == (
-        "format 'vtt' is unknown; choose one of auto, livekit-session, livekit-history, labelled-csv, labelled-text"
-    )
+    known = ", ".join(["auto", *(one.id for one in FORMATS)])
+
+    assert f"format 'vtt' is unknown; choose one of {known}" == attempt(b"x", "a.txt", format="vtt")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evaluator.formats.sections import mark_sections, sections_found
+from evaluator.formats.sections import (
+    Question,
+    assigned,
+    by_intros,
+    excerpt,
+    mark_sections,
+    placed,
+    question_turns,
+    sections_found,
+)
 from evaluator.transcript import Turn
 
 DESIGN = "Thank you. In the next part I would like to talk with you about system design."
@@ -88,9 +97,79 @@ def test_closing_spoken_early_closes_nothing(rubric):
 def test_section_that_is_given_is_kept(rubric):
     """What the source says about its sections is not overwritten."""
     first, second = talk(DESIGN, "A.")
+    given_turns = (first, second.model_copy(update={"section_id": "review"}))
+
+    assert ["design", "review"] == sections(given_turns, rubric)
+
+
+def test_what_follows_a_question_that_the_source_has_placed_follows_it(rubric):
+    """A source that names the section of a question alone has said where the answer belongs."""
+    first, second, third = talk(DESIGN, "A.", "And then?")
+    given_turns = (first.model_copy(update={"section_id": "review"}), second, third)
+
+    assert ["review", "review", "review"] == sections(given_turns, rubric)
+
+
+def test_section_that_the_rubric_does_not_have_is_none(rubric):
+    """A source may follow another plan; its names are no sections of this rubric."""
+    first, second = talk(DESIGN, "A.")
     given_turns = (first, second.model_copy(update={"section_id": "other"}))
 
-    assert ["design", "other"] == sections(given_turns, rubric)
+    assert ["design", "design"] == sections(given_turns, rubric)
+
+
+def test_questions_are_the_interviewers_turns_with_words(rubric):
+    """Empty turns and other speakers ask nothing."""
+    turns = (*talk(DESIGN, "Why?", " \n"), Turn(id="T4", speaker="other", text="Ring."))
+
+    assert ["T1"] == [turn.id for turn in question_turns(turns)]
+
+
+def test_a_questions_section_says_who_placed_it(rubric):
+    """The source's word is told apart from what the intros say."""
+    turns = talk("Hello.", "Hi.", DESIGN, "A.", "More?")
+    turns = (*turns[:4], turns[4].model_copy(update={"section_id": "team"}))
+
+    assert [("T1", None, "intro"), ("T3", "design", "intro"), ("T5", "team", "source")] == [
+        (q.turn_id, q.section_id, q.by) for q in by_intros(turns, rubric)
+    ]
+
+
+def test_a_correction_takes_the_answers_along(rubric):
+    """A question that a person has moved takes what was answered with it, whatever the source says."""
+    turns = tuple(turn.model_copy(update={"section_id": "design"}) for turn in talk("Q1", "A1", "Q2", "A2"))
+    corrected = (
+        Question(turn_id="T1", text="Q1", section_id="team", by="correction"),
+        Question(turn_id="T3", text="Q2", section_id="design", by="source"),
+    )
+
+    assert ["team", "team", "design", "design"] == [turn.section_id for turn in placed(turns, corrected, rubric)]
+
+
+SPEAKERS = st.sampled_from(["candidate", "interviewer", "other"])
+SECTIONS = st.sampled_from([None, "design", "review", "team"])
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    drawn=st.lists(st.tuples(SPEAKERS, st.text(max_size=3), SECTIONS | st.just("alien"), SECTIONS), max_size=15),
+    by=st.sampled_from(["judge", "correction"]),
+)
+def test_whatever_assigns_no_turn_is_lost_or_changed(rubric, drawn, by):
+    """Turns stay in order with their words; every section is the rubric's; a question stands where it was put."""
+    turns = tuple(
+        Turn(id=f"T{n}", speaker=speaker, text=text, section_id=own)
+        for n, (speaker, text, own, _) in enumerate(drawn, start=1)
+    )
+    sections = {f"T{n}": section for n, (*_, section) in enumerate(drawn, start=1)}
+
+    questions = assigned(turns, rubric, sections, by=by)
+    result = placed(turns, questions, rubric)
+
+    assert [(t.id, t.speaker, t.text) for t in turns] == [(t.id, t.speaker, t.text) for t in result]
+    assert {t.section_id for t in result} <= {None, "design", "review", "team"}
+    where = {t.id: t.section_id for t in result}
+    assert [(q.turn_id, q.section_id) for q in questions] == [(q.turn_id, where[q.turn_id]) for q in questions]
 
 
 def test_sections_found_are_told_in_rubric_order(rubric):
@@ -115,6 +194,32 @@ def test_marking_changes_nothing_but_sections(rubric, texts):
     ids = [section_id for section_id, _ in groupby(turn.section_id for turn in marked) if section_id]
     assert len(set(ids)) == len(ids)
     assert marked == mark_sections(marked, rubric)
+
+
+@pytest.mark.parametrize(
+    ("text", "begins"),
+    [
+        (
+            "That is great. Could you walk me through it? Take your time.",
+            "Could you walk me through it? Take your time.",
+        ),
+        ("Welcome to this talk.\n\nTell me about it.", "Welcome to this talk. Tell me about it."),
+        ("Nice. " + "word " * 50, "Nice. " + "word " * 10 + "wor…"),
+        ("Why\x1b[2J\u202e\u2066?", "Why [2J ?"),
+        ("", ""),
+    ],
+)
+def test_an_excerpt_is_how_what_is_asked_begins(text, begins):
+    """The last question, on one line, without what steers a terminal."""
+    assert begins == excerpt(text)
+
+
+@given(text=st.text(max_size=400))
+@settings(max_examples=200, deadline=None)
+def test_an_excerpt_is_short_and_plain(text):
+    """Whatever was said fits on a line and prints as it is."""
+    assert len(excerpt(text)) <= 60
+    assert excerpt(text).isprintable()
 
 
 def test_real_interviews_have_none_of_these_sections(interviews, rubric):

@@ -153,9 +153,10 @@ def test_a_bank_covers_every_criterion_and_level_of_its_rubric(banked):
     for section in banked.sections:
         found = section_bank(banked, section)
         for criterion in section.criteria:
-            stories = {level: {p.story for p in found.of(criterion.id, level)} for level in range(1, 6)}
+            stories = [{p.story for p in found.of(criterion.id, level)} for level in range(1, 6)]
 
-            assert {level: {"a", "b", "c"} for level in range(1, 6)} == stories, criterion.id
+            assert len(stories[0]) >= 3, criterion.id
+            assert [stories[0]] * 5 == stories, criterion.id
 
 
 def test_a_bank_speaks_of_no_criterion_that_its_rubric_lacks(banked):
@@ -196,7 +197,7 @@ def test_phrasing_ids_are_unique_and_tell_where_they_belong(shipped):
 
 def test_a_filter_keeps_other_phrasings_out(banked):
     """Only stories of the training side are told."""
-    interview = simulate(banked, seed=1, interview_id="sim-1", allowed=lambda name: not name.endswith("/c"))
+    interview = simulate(banked, seed=1, interview_id="sim-1", allowed=lambda name: name[-1] in "ab")
 
     assert {"a", "b"} >= {name[-1] for name in interview.phrasings.values()}
 

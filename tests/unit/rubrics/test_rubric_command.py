@@ -3,9 +3,11 @@
 import json
 
 import pytest
+from tokenizers import Tokenizer, models
 from typer.testing import CliRunner
 
-from evaluator.commands.rubric import app, rubric_folders
+from evaluator.commands.rubric import app
+from evaluator.commands.rubric_files import rubric_folders
 from evaluator.errors import Conflict, NotFound, RubricFault, UsageFault
 from rubrics.loader import parse
 
@@ -196,3 +198,93 @@ def test_missing_folder_is_named(run, monkeypatch):
 
     with pytest.raises(RubricFault, match="nowhere:1:1: the rubric folder cannot be read"):
         run("list")
+
+
+EXEMPLIFIED = """\
+        examples:
+          - {level: 2, answer: I wrote the import., why: A task and no step.}
+"""
+
+
+def test_show_prints_examples_and_what_the_judge_writes(run, small, tmp_path):
+    """The rest of what a judge reads."""
+    anchor = "          5: Tells how the outcome was measured and what followed.\n"
+    text = small.replace(anchor, anchor + EXEMPLIFIED).replace("role: Anyone", "role: Anyone\nrationale: short")
+    (tmp_path / "small@1.yaml").write_text(text)
+
+    shown = " ".join(run("show", "small").stdout.split())
+
+    assert "Examples that the judge compares with 2 “I wrote the import.” A task and no step." in shown
+    assert "rationale: short" in shown
+
+
+def test_cost_says_what_it_assumes_and_that_it_estimates(run):
+    """Without a tokenizer at hand, and within 80 columns."""
+    text = run("cost", "backend-eng").stdout
+
+    assert "Counted by an estimate" in text
+    assert "assumed 200 tokens a minute for 27 minutes" in " ".join(text.replace(",", "").split())
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_cost_as_json_takes_the_tokens_of_an_interview(run):
+    """As many as are given, however they are counted."""
+    told = json.loads(run("cost", "backend-eng", "--interview-tokens", "27000", "--json").stdout)
+
+    assert (27_000, True, "2") == (told["total"]["interview"], told["estimate"], told["prompt_version"])
+
+
+def test_cost_counts_with_the_judges_tokenizer(run, monkeypatch, tmp_path):
+    """The file that the settings name; the figures are its own."""
+    Tokenizer(models.WordLevel({"?": 0}, unk_token="?")).save(str(tmp_path / "tokenizer.json"))
+    monkeypatch.setenv("DEBRIEF_TOKENIZER", str(tmp_path / "tokenizer.json"))
+
+    told = json.loads(run("cost", "backend-eng", "--json").stdout)
+
+    assert ("the judge's tokenizer.json", False) == (told["counted_by"], told["estimate"])
+    assert 1 == told["sections"][0]["tokens"]["rules"]  # it knows no word and cuts nothing
+
+
+def test_cost_falls_back_to_an_estimate_where_the_engine_is_away(run, monkeypatch):
+    """And says why."""
+    monkeypatch.setenv("DEBRIEF_ENGINE_URL", "http://127.0.0.1:9/v1")
+    monkeypatch.setenv("DEBRIEF_MODEL", "judge@1")
+
+    result = run("cost", "backend-eng")
+
+    assert "Counted by an estimate" in result.stdout
+    assert "Going on with an estimate." in result.stderr
+
+
+def test_cost_refuses_two_kinds_of_interview(run):
+    """One real, one assumed."""
+    with pytest.raises(UsageFault, match="not both"):
+        run("cost", "backend-eng", "--interview", "iv-1", "--interview-tokens", "5")
+
+
+def test_diff_tells_each_change_in_words(run, small, tmp_path):
+    """Both sides, under the place, and what follows from it."""
+    (tmp_path / "a.yaml").write_text(small)
+    (tmp_path / "b.yaml").write_text(small.replace('"1"', '"2"').replace("Tests a suspicion", "Checks a suspicion"))
+
+    told = run("diff", "a.yaml", "b.yaml").stdout
+
+    assert "two · cause\n  anchor 4 changed\n    - Tests a suspicion" in told
+    assert "    + Checks a suspicion" in told
+    assert "The judge reads other words in: two." in told
+
+
+def test_diff_of_the_same_rubric_says_so(run):
+    """And exits with 0."""
+    told = run("diff", "backend-eng", "backend-eng@1").stdout
+
+    assert ["backend-eng@1 -> backend-eng@1  no difference", "", "The two are the same rubric."] == told.splitlines()
+
+
+def test_diff_as_json(run, small, tmp_path):
+    """One object for programs."""
+    (tmp_path / "a.yaml").write_text(small)
+
+    told = json.loads(run("diff", "a.yaml", "a.yaml", "--json").stdout)
+
+    assert ("small@1", [], []) == (told["new"]["ref"], told["changes"], told["judged_differently"])

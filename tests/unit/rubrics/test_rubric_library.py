@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import rubrics
 from rubrics.faults import RubricError, UnknownRubric
 from rubrics.library import library, shipped, version_key
+from rubrics.model import Rubric
 
 
 @pytest.fixture
@@ -31,6 +32,37 @@ def put(tmp_path, small):
 def test_shipped_rubrics_are_found_without_folders():
     """The package brings three roles."""
     assert ["ai-at-work@1", "backend-eng@1", "customer-sales@1"] == [e.rubric.ref for e in library().entries]
+
+
+@pytest.mark.parametrize(
+    ("ref", "digest", "without_examples"),
+    [
+        (
+            "ai-at-work@1",
+            "3b0e59f31265ff9d1584aafaa0938c18bf4f22e796863a2f732c941ae59fd9a9",
+            "3744d7c4e254d1bbf67e8a6363533514b33cae7ff9f26d3d28b27ad594ddcfe6",
+        ),
+        (
+            "backend-eng@1",
+            "de785a1b805571f5364314d09f53ba9664af9016fff3079533574fa03631b96a",
+            "20a8d0d64ea79356504c3ba6c0ca328c102e5469cf5e0654ae8769328be0a5d5",
+        ),
+        (
+            "customer-sales@1",
+            "0046128e0624a1e7ef0ce0bcb049f84aa0017b5b1e5ebe1569476dcb9812ae79",
+            "c7a7806244c1ee33fe2867b9e69f67b094d1f494178666975598630c4b2fbd5f",
+        ),
+    ],
+)
+def test_shipped_rubrics_keep_their_digest(ref, digest, without_examples):
+    """Pinned: a released version never changes. Without examples it is what it was before there were any."""
+    rubric = library().find(ref)
+    plain = rubric.model_dump()
+    for criterion in (criterion for section in plain["sections"] for criterion in section["criteria"]):
+        criterion["examples"] = ()
+
+    assert digest == rubric.digest
+    assert without_examples == Rubric.model_validate(plain).digest
 
 
 def test_shipped_rubrics_travel_as_package_data(tmp_path):

@@ -1,5 +1,7 @@
 """What lint says about rubrics that are valid but poor measures."""
 
+import json
+
 import pytest
 
 from rubrics.library import shipped
@@ -125,6 +127,55 @@ def test_each_weakness_has_its_own_warning(small, findings, old, new, message):
     assert message in finding.message
 
 
+def with_examples(text, *examples):
+    """The small rubric, its first criterion with these examples."""
+    lines = [f"          - {{level: {level}, answer: {json.dumps(answer)}}}" for level, answer in examples]
+    anchor = "          5: Tells how the outcome was measured and what followed.\n"
+    return text.replace(anchor, anchor + "        examples:\n" + "\n".join(lines) + "\n")
+
+
+def test_good_examples_have_no_finding(small, findings):
+    """Two levels, said as people say it."""
+    assert () == findings(with_examples(small, (2, "I wrote the import."), (4, "I tried both, and took the faster.")))
+
+
+@pytest.mark.parametrize(
+    ("examples", "line", "message"),
+    [
+        (((3, "I did it."), (3, "We had a plan.")), 1, "all examples are of level 3, which draws a judge to it"),
+        (((3, "word " * 61),), 1, "the example has 61 words; 60 are enough"),
+        (((3, "He lists own steps in order, with their outcome!"),), 1, "repeats anchor 3 word for word"),
+        (((2, "I did it all by hand."), (3, "I did it all, by hand.")), 2, "almost the one before"),
+        (((2, "Ask ann.example@firm.example about it."),), 1, "a mail address or telephone number"),
+        (((2, "Then they called +44 20 7946 0958 again."),), 1, "a mail address or telephone number"),
+    ],
+)
+def test_each_weakness_of_examples_has_its_own_warning(small, findings, examples, line, message):
+    """At the example, or at the first of the list where it is about all."""
+    text = with_examples(small, *examples)
+
+    (finding,) = findings(text)
+
+    assert ("warning", line_of(text, "examples:") + line) == (finding.severity, finding.line)
+    assert message in finding.message
+
+
+def test_an_examples_reason_must_not_be_about_the_person(small, findings):
+    """What earns a level in an example earns it in an interview."""
+    text = with_examples(small, (2, "I was very confident.")).replace('nt."}', 'nt.", why: Sounds confident}')
+
+    (finding,) = findings(text)
+
+    assert "`confident` is about confidence" in finding.message
+
+
+def test_more_than_three_examples_are_an_error(small, findings):
+    """Each is read for every candidate."""
+    (finding,) = findings(with_examples(small, *((n, f"Answer {n}.") for n in (1, 2, 3, 4))))
+
+    assert ("error", "`examples` has 4 items; at most 3 are allowed") == (finding.severity, finding.message)
+
+
 def test_levels_that_differ_only_in_degree_are_one_warning(small, findings):
     """Poorly, well and very well describe nothing that can be heard."""
     text = small.replace(
@@ -224,3 +275,15 @@ def test_unusable_id_or_title_is_refused(rubric_id, title):
     """The skeleton is never written under a name that the loader would refuse."""
     with pytest.raises(ValueError, match=r"cannot be a rubric's id|the title must be"):
         template(rubric_id, title)
+
+
+def test_the_skeletons_examples_are_valid_once_they_are_used():
+    """Only the comment signs have to go."""
+    lines = template("x", "X").splitlines()
+    start = lines.index("        # examples:")
+    used = [line.replace("        # ", "        ", 1) for line in lines[start : start + 6]]
+
+    rubric = parse("\n".join([*lines[:start], *used, *lines[start + 6 :]]), "x")
+
+    assert [2, 4] == [example.level for example in rubric.criteria[0].examples]
+    assert "none" == rubric.rationale

@@ -226,6 +226,79 @@ def test_each_fault_has_its_own_message(small, old, new, message):
     assert message in fault.message
 
 
+EXAMPLES = """\
+        examples:
+          - level: 2
+            answer: I wrote the import, and it ran.
+            why: A task, no step.
+          - level: 0
+            answer: What do you mean?
+"""
+LAST = "          5: Admits what was lost by choosing this way.\n"
+
+
+def test_examples_are_read_in_file_order(small):
+    """Level, answer and, where it is given, the reason."""
+    rubric = parse(small.replace(LAST, LAST + EXAMPLES), "x")
+
+    assert [
+        (2, "I wrote the import, and it ran.", "A task, no step."),
+        (0, "What do you mean?", None),
+    ] == [(e.level, e.answer, e.why) for e in rubric.criteria[1].examples]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("level: 2", "level: 6", "`level` must be less than or equal to 5"),
+        ("level: 2", "level: -1", "`level` must be greater than or equal to 0"),
+        ("level: 2", 'level: "2"', "`level` must be a whole number"),
+        ("level: 2", "level: true", "`level` must be a whole number"),
+        ("level: 2", "level: 2.5", "`level` must be a whole number"),
+        ("          - level: 2\n            answer", "          - answer", "the field `level` is missing"),
+        ("            answer: I wrote the import, and it ran.\n", "", "the field `answer` is missing"),
+        ("answer: I wrote the import, and it ran.", "anwser: x", "unknown field `anwser`; did you mean `answer`?"),
+        ("answer: I wrote", "answer: As said in U12 I wrote", "`U12` looks like the id of something said"),
+        ("why: A task", "why: U3 is a task", "`U3` looks like the id of something said"),
+        (EXAMPLES, "        examples: none\n", "`examples` must be a list"),
+        (EXAMPLES, "        examples: [x]\n", "item 1 of `examples` must be a mapping"),
+    ],
+)
+def test_each_fault_of_an_example_has_its_own_message(small, old, new, message):
+    """In the words of the file, as for every other field."""
+    text = small.replace(LAST, LAST + EXAMPLES)
+    assert old in text
+
+    assert any(message in fault.message for fault in faults_of(text.replace(old, new, 1)))
+
+
+def test_rationale_is_none_or_short(small):
+    """Anything else is refused with what there is."""
+    given = small.replace("title: Small", "title: Small\nrationale: short")
+
+    assert ("none", "short") == (parse(small, "x").rationale, parse(given, "x").rationale)
+    assert "`rationale` must be 'none' or 'short'" == only_fault(given.replace("short", "long")).message
+
+
+def test_digests_of_rubrics_without_the_later_fields_stay_as_they_were(small):
+    """Written out as their defaults, examples and rationale are the same as left out."""
+    explicit = small.replace("title: Small", "title: Small\nrationale: none").replace(
+        LAST, LAST + "        examples: []\n"
+    )
+
+    assert "4012de20a7cdceaccaf2d7cc02261784e4ab874696d10e0a8688e3b312715265" == parse(small, "x").digest
+    assert parse(small, "x").digest == parse(explicit, "x").digest
+
+
+def test_examples_and_rationale_are_part_of_the_digest(small):
+    """What the judge reads or writes makes another rubric."""
+    given = small.replace(LAST, LAST + EXAMPLES)
+    texts = (small, given, given.replace("level: 2", "level: 3"), small.replace("role:", "rationale: short\nrole:"))
+
+    assert 4 == len({parse(text, "x").digest for text in texts})
+    assert all(parse(t, "x") == Rubric.model_validate_json(parse(t, "x").canonical_json()) for t in texts)
+
+
 def test_alias_is_refused_once(small):
     """Text that stands elsewhere is refused, without complaints about what it would have held."""
     text = small.replace("role: Anyone", "role: &a Anyone").replace("title: Second", "title: *a")

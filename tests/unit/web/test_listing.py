@@ -48,7 +48,8 @@ def test_a_scored_line_shows_value_spread_and_coverage():
 @pytest.mark.parametrize(
     ("row", "absent"),
     [
-        (a_row(overall=None, spread=None), "withheld"),
+        (a_row(overall=None, spread=None), "withheld: a required criterion has no level"),
+        (a_row(overall=None, spread=None, failed=True), "withheld: a section failed"),
         (a_row(overall=None, spread=None, scored=0), "no level"),
         (an_unscored_row("pending"), None),
     ],

@@ -2,9 +2,11 @@
 
 import pytest
 
+from evaluator.judging import Sampling
 from evaluator.manifest import RecordingRef
+from evaluator.scorecard import Alert, conclude
 from evaluator.web.view import evidence_of, scorecard_json, scorecard_view
-from tests.factories import AT, a_completion, a_rubric
+from tests.factories import AT, MODEL, SAID, a_completion, a_rubric, a_transcript
 from tests.unit.web.builders import (
     a_failed_scorecard,
     a_mixed_transcript,
@@ -195,6 +197,42 @@ def test_the_overall_is_withheld_while_a_required_criterion_has_no_level():
     assert "withheld: required criterion “Method” has no level" == view.overall.absent
 
 
+@pytest.mark.parametrize(
+    ("required", "absent"),
+    [
+        (False, "withheld: criteria “Depth”, “Clarity” could not be judged"),
+        (
+            True,
+            "withheld: required criterion “Method” has no level, and criteria “Depth”, “Clarity” could not be judged",
+        ),
+    ],
+)
+def test_the_overall_is_withheld_while_a_criterion_failed(required, absent):
+    """The reason names what failed, beside what is required and missing."""
+    rubric = a_rubric_requiring("method") if required else a_rubric()
+    transcript = a_transcript({**SAID, "debugging": None} if required else SAID)
+    rest = {s: a_completion([3] * n, [[i]] * n) for s, n, i in (("debugging", 1, "U3"), ("teamwork", 2, "U4"))}
+    if required:
+        rest["teamwork"] = a_completion([3, 3], [["U3"], ["U3"]])
+    body = conclude(transcript, rubric, rest, failed={"design": "cut_answer"}, model=MODEL, sampling=Sampling())
+
+    view = scorecard_view(stored(body), rubric, transcript)
+
+    assert (None, absent) == (view.overall.value, view.overall.absent)
+
+
+def test_an_alert_about_the_interview_as_a_whole_has_a_place():
+    """Where sections are not marked, what is said to the judge belongs to none of them."""
+    body = a_scorecard()
+    alerts = (Alert(code="speaks_to_judge"), Alert(code="judged_in_windows", section_id="design", value=3))
+
+    view = scorecard_view(stored(body.model_copy(update={"alerts": alerts})), a_rubric(), None)
+
+    assert [("the interview", None, "s-design"), ("Design", "3 parts", "s-design")] == [
+        (p.name, p.note, p.anchor) for alert in view.alerts for p in alert.places
+    ]
+
+
 def test_nothing_scored_is_no_mean():
     """A mean of nothing is nothing, not zero."""
     view = scorecard_view(stored(a_failed_scorecard("empty_answer")), a_rubric(), a_mixed_transcript())
@@ -268,6 +306,16 @@ def test_a_section_from_a_checkpoint_cost_no_tokens_now():
     assert [("Design", "judged", 443), ("Debugging", "checkpoint", None)] == [
         (e.section, e.source, e.prompt_tokens) for e in efforts
     ]
+
+
+def test_a_section_judged_in_windows_says_how_many_calls_it_took():
+    """Its tokens are those of all of them."""
+    facts = [{"section_id": "design", "reused": False, "calls": 4, "windows": 3, "prompt_tokens": 1772}]
+
+    efforts = the_view(execution={"sections": facts, "level_probabilities": "by token ids"})
+
+    assert [("judged in 4 calls", 1772)] == [(e.source, e.prompt_tokens) for e in efforts.efforts]
+    assert ("Level probabilities", "by token ids") in efforts.provenance
 
 
 def test_provenance_names_all_that_the_body_depends_on():

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluator.web.words import clock, failure_words, iso, percent, reason_words, spread_words, utc, visible
+from evaluator.web.words import (
+    clock,
+    event_words,
+    failure_words,
+    iso,
+    percent,
+    reason_words,
+    spread_words,
+    utc,
+    visible,
+)
 
 
 @pytest.mark.parametrize(
@@ -77,3 +87,22 @@ def test_moments_are_told_in_utc():
 def test_unknown_codes_are_shown_as_codes(words):
     """A code from a newer worker is neither hidden nor guessed at."""
     assert "some_new_code" in words("some_new_code")
+
+
+@pytest.mark.parametrize(
+    ("detail", "words"),
+    [
+        ({"section_id": "design", "reused": False}, "Section design scored and saved"),
+        ({"section_id": "design", "reused": True}, "Section design read from its checkpoint"),
+        ({"section_id": "design", "reused": False, "window": "1.2"}, "Section design, window 1.2, scored and saved"),
+    ],
+)
+def test_a_sections_progress_is_told_with_its_window(detail, words):
+    """A window of a long section is progress, and not yet the section."""
+    assert words == event_words("section", detail)
+
+
+def test_every_reason_for_no_level_has_its_words():
+    """What the parser and the scorecard can say, the page can."""
+    for code in ("too_few_words", "not_heard_well", "nothing_cited_in_windows", "section_too_long", "not_judged"):
+        assert "Reason code" not in reason_words(code)

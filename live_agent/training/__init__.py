@@ -1,0 +1,1 @@
+"""How the demonstration judge is made: samples, tokenizer, training, evaluation, in one command."""

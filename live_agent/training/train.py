@@ -1,0 +1,278 @@
+"""Trains the demonstration judge: whole-sequence loss, with ids and levels weighted, from one criterion to all.
+
+It goes on from its last checkpoint, so that a run may be cut off at any time.
+"""
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from live_agent.training.samples import Sample, samples
+from live_agent.training.tokenizer import BEGIN, END, ID_TOKENS, SPECIAL_TOKENS, chat
+from rubrics.model import Rubric
+
+IGNORED = -100  # torch's label for "no loss here"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recipe:
+    """All that the weights depend on, beside the banks and the prompt."""
+
+    seed: int = 2026
+    hidden: int = 192
+    layers: int = 6
+    heads: int = 6
+    key_value_heads: int = 3
+    head_dim: int = 32  # vLLM's CPU attention knows 32, 64, 80, 96, ...
+    feed_forward: int = 512
+    context_tokens: int = 16_384
+    batch_tokens: int = 8_192  # of one step, padding included
+    length_max: int = 1_024  # longer samples are left out
+    learning_rate: float = 2e-3
+    warm_up_steps: int = 200
+    weight_decay: float = 0.05
+    prompt_weight: float = 0.1  # of the loss at a token of the prompt
+    choice_weight: float = 10.0  # at an utterance id or a level; 1 at other tokens of the answer
+    focus_until: float = 0.3  # of the training: the share of samples about one criterion alone falls from 1 to 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Encoded:
+    """One sample as token ids, and the weight of the loss at each."""
+
+    ids: tuple[int, ...]
+    weights: tuple[float, ...]
+
+
+class Encoder:
+    """Turns samples into token ids by one tokenizer."""
+
+    def __init__(self, tokenizer: Any, recipe: Recipe) -> None:
+        self._tokenizer, self._recipe = tokenizer, recipe
+        vocabulary = tokenizer.get_vocab()
+        self._before_level = vocabulary['":']  # else a digit is a criterion's number
+        self._utterances = frozenset(vocabulary[f"U{n}"] for n in range(1, ID_TOKENS + 1))
+        self.levels = frozenset(vocabulary[digit] for digit in "012345")
+        self.pad = vocabulary[END]
+
+    def __call__(self, sample: Sample) -> Encoded:
+        """The prompt with its weight, then the answer with its weights."""
+        prompt = self._ids(chat(sample.system, sample.user))
+        answer = self._ids(sample.answer + END)
+        r = self._recipe
+        weights = (
+            r.choice_weight if self._is_choice(token, before) else 1.0
+            for before, token in zip((None, *answer), answer, strict=False)
+        )
+        return Encoded(ids=(*prompt, *answer), weights=(*(r.prompt_weight for _ in prompt), *weights))
+
+    def _is_choice(self, token: int, before: int | None) -> bool:
+        return token in self._utterances or (token in self.levels and before == self._before_level)
+
+    def _ids(self, text: str) -> list[int]:
+        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+
+def config(recipe: Recipe, vocabulary: int) -> dict[str, Any]:
+    """config.json."""
+    return {
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "vocab_size": vocabulary,
+        "hidden_size": recipe.hidden,
+        "intermediate_size": recipe.feed_forward,
+        "num_hidden_layers": recipe.layers,
+        "num_attention_heads": recipe.heads,
+        "num_key_value_heads": recipe.key_value_heads,
+        "head_dim": recipe.head_dim,
+        "hidden_act": "silu",
+        "max_position_embeddings": recipe.context_tokens,
+        "rms_norm_eps": 1e-5,
+        "rope_theta": 10_000.0,
+        "attention_bias": False,
+        "mlp_bias": False,
+        "tie_word_embeddings": True,
+        "torch_dtype": "bfloat16",
+        "bos_token_id": SPECIAL_TOKENS.index(BEGIN),
+        "eos_token_id": SPECIAL_TOKENS.index(END),
+    }
+
+
+def batches(
+    rubrics: Sequence[Rubric],
+    encoder: Encoder,
+    recipe: Recipe,
+    *,
+    first: int,
+    allowed: Callable[[str], bool],
+    focus: Callable[[], float],
+) -> Iterator[tuple[int, list[Encoded]]]:
+    """(number of the next interview, samples of about the same length) for ever, from interview `first` on."""
+    random = Random(f"{recipe.seed}|batches|{first}")
+    number, pool = first, list[Encoded]()
+    while True:
+        while sum(len(e.ids) for e in pool) < 16 * recipe.batch_tokens:
+            made = samples(rubrics, seed=recipe.seed, number=number, allowed=allowed, focus=focus())
+            pool += [e for e in map(encoder, made) if len(e.ids) <= recipe.length_max]
+            number += 1
+        pool.sort(key=lambda e: len(e.ids))
+        groups = _groups(pool, recipe.batch_tokens)
+        random.shuffle(groups)
+        pool = []
+        for group in groups:
+            yield number, group
+
+
+def _groups(pool: Sequence[Encoded], tokens: int) -> list[list[Encoded]]:
+    """Neighbours by length, as many as fit into a step."""
+    groups: list[list[Encoded]] = [[]]
+    for encoded in pool:
+        if (len(groups[-1]) + 1) * len(encoded.ids) > tokens:
+            groups.append([])
+        groups[-1].append(encoded)
+    return [group for group in groups if group]
+
+
+def train(
+    rubrics: Sequence[Rubric],
+    tokenizer: Any,
+    recipe: Recipe,
+    folder: Path,
+    *,
+    allowed: Callable[[str], bool],
+    minutes: float,
+    say: Callable[[str], None],
+    evaluate: Callable[[Any], str] | None = None,
+    every_s: float = 300.0,
+) -> None:
+    """Trains for so many minutes in all, checkpoints included that were made before; writes `checkpoint.pt`.
+
+    Every few minutes it says how it goes, by `evaluate` where one is given.
+    """
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(recipe.seed)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model: Any = LlamaForCausalLM(LlamaConfig(**config(recipe, tokenizer.get_vocab_size())))  # type: ignore[no-untyped-call]
+    model.to(device)
+    decayed = [p for p in model.parameters() if p.dim() > 1]
+    plain = [p for p in model.parameters() if p.dim() <= 1]
+    optimiser = torch.optim.AdamW(
+        [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}],
+        lr=recipe.learning_rate,
+        betas=(0.9, 0.98),
+    )
+    state = {"step": 0, "interviews": 0, "seconds": 0.0, "tokens": 0}
+    path = folder / "checkpoint.pt"
+    if path.is_file():
+        kept = torch.load(path, map_location=device, weights_only=True)
+        model.load_state_dict(kept["model"])
+        optimiser.load_state_dict(kept["optimiser"])
+        state = kept["state"]
+    say(f"{sum(p.numel() for p in model.parameters()):,} parameters on {device}, from {json.dumps(state)}")
+    total_s, before_s, began = minutes * 60, float(state["seconds"]), time.monotonic()
+
+    def share() -> float:
+        return min(1.0, (before_s + time.monotonic() - began) / total_s)
+
+    encoder = Encoder(tokenizer, recipe)
+    stream = batches(
+        rubrics,
+        encoder,
+        recipe,
+        first=int(state["interviews"]),
+        allowed=allowed,
+        focus=lambda: max(0.0, 1.0 - share() / recipe.focus_until),
+    )
+    told, losses = time.monotonic(), list[float]()
+    model.train()
+    for number, group in stream:
+        if (done := share()) >= 1.0:
+            break
+        for parameters in optimiser.param_groups:
+            parameters["lr"] = recipe.learning_rate * _pace(int(state["step"]), done, recipe)
+        loss = _loss(model, group, encoder.pad, device)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        losses.append(float(loss.detach()))
+        state |= {
+            "step": int(state["step"]) + 1,
+            "interviews": number,
+            "seconds": before_s + time.monotonic() - began,
+            "tokens": int(state["tokens"]) + sum(len(e.ids) for e in group),
+        }
+        if time.monotonic() - told >= every_s:
+            told = time.monotonic()
+            _keep(path, model, optimiser, state)
+            words = evaluate(model) if evaluate else ""
+            model.train()
+            rate, loss_now = int(state["tokens"]) / float(state["seconds"]), _mean(losses[-200:])
+            where = f"{done:.0%}, step {state['step']}, {number} interviews, {rate:.0f} tokens/s"
+            say(f"{where}, loss {loss_now:.3f} {words}")
+    _keep(path, model, optimiser, state)
+    export(model, tokenizer, recipe, folder, facts={**state, "recipe": asdict(recipe)})
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / max(1, len(values))
+
+
+def _pace(step: int, done: float, recipe: Recipe) -> float:
+    """Share of the learning rate: up in the first steps, then down to a twentieth by a cosine over the time."""
+    return min(1.0, (step + 1) / recipe.warm_up_steps) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+def _loss(model: Any, group: Sequence[Encoded], pad: int, device: str) -> Any:
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    longest = max(len(e.ids) for e in group)
+    ids = torch.full((len(group), longest), pad)
+    weights = torch.zeros((len(group), longest))
+    for row, encoded in enumerate(group):
+        ids[row, : len(encoded.ids)] = torch.tensor(encoded.ids)
+        weights[row, : len(encoded.ids)] = torch.tensor(encoded.weights)
+    ids, weights = ids.to(device), weights.to(device)
+    with torch.autocast(device, dtype=torch.bfloat16):
+        logits = model(input_ids=ids).logits  # causal: what stands behind a sample changes nothing in it
+    each = cross_entropy(logits[:, :-1].flatten(0, 1).float(), ids[:, 1:].flatten(), reduction="none")
+    flat = weights[:, 1:].flatten()
+    return (each * flat).sum() / flat.sum()
+
+
+def _keep(path: Path, model: Any, optimiser: Any, state: dict[str, Any]) -> None:
+    import torch
+
+    aside = path.with_suffix(".new")
+    torch.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(), "state": state}, aside)
+    aside.replace(path)
+
+
+def export(model: Any, tokenizer: Any, recipe: Recipe, folder: Path, *, facts: dict[str, Any]) -> None:
+    """What the engine loads, in bfloat16, and `training.json` with how it was made."""
+    import torch
+    from safetensors.torch import save_file
+
+    from live_agent.training.tokenizer import save, tokenizer_config
+
+    weights = {
+        name: tensor.detach().to("cpu", torch.bfloat16).contiguous()
+        for name, tensor in model.state_dict().items()
+        if name != "lm_head.weight"  # tied to the embedding
+    }
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    save(tokenizer, folder)
+    for name, value in (
+        ("config.json", config(recipe, tokenizer.get_vocab_size())),
+        ("tokenizer_config.json", tokenizer_config(recipe.context_tokens)),
+        ("training.json", facts),
+    ):
+        (folder / name).write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
