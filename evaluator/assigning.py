@@ -7,7 +7,6 @@ out of schema or anything else but whole counts for nothing: the interview is re
 """
 
 import asyncio
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +18,7 @@ from evaluator.ports import JudgeEngine
 from evaluator.prompts import tokens_needed
 from evaluator.transcript import Turn
 from evaluator.untrusted import line
+from evaluator.verdict import answer_body
 from rubrics.model import Rubric, Section
 
 ASSIGNING_VERSION = "1"  # raise it with any change to what a model reads here
@@ -26,7 +26,6 @@ BATCH_SIZES = (10, 5, 2, 1)  # questions in one call: the first size with which 
 CONTEXT_QUESTIONS = 2  # before a batch, shown without a number, for its follow-ups
 HEAD_CHARS, TAIL_CHARS = 200, 400  # of a longer turn: what is asked stands at its end
 ANSWER_TOKENS, ANSWER_TOKENS_PER_QUESTION = 32, 12  # `"q10":12,` is nine tokens where each character is one
-ANSWER_CHARS_MAX = 2_000
 INTERVIEWS_AT_ONCE = 8
 NO_SECTION = 0
 
@@ -136,19 +135,10 @@ def assignment_schema(questions: int, sections: int) -> dict[str, Any]:
 
 def read_assignment(completion: Completion, *, questions: int, sections: int) -> tuple[int, ...] | str:
     """The number for each question in order, or the code of why the answer does not count; raises for no text."""
-    if completion.finish_reason != "stop":
-        return "cut_answer" if completion.finish_reason == "length" else "unfinished_answer"
-    if not completion.text.strip():
-        return "empty_answer"
-    if len(completion.text) > ANSWER_CHARS_MAX:
-        return "answer_too_long"
-    try:
-        body = json.loads(completion.text, object_pairs_hook=_no_twins)
-    except (ValueError, RecursionError):
-        return "not_json"
     keys = question_keys(questions)
-    if not isinstance(body, dict) or set(body) != set(keys):
-        return "out_of_schema"
+    body = answer_body(completion, keys)
+    if isinstance(body, str):
+        return body
     numbers = tuple(body[key] for key in keys)
     # type(), because True is an int to isinstance
     sound = all(type(number) is int and 0 <= number <= sections for number in numbers)
@@ -218,10 +208,3 @@ def _section(number: int, section: Section) -> str:
 def _shortened(text: str) -> str:
     text = " ".join(text.split())
     return text if len(text) <= HEAD_CHARS + TAIL_CHARS else f"{text[:HEAD_CHARS]} ... {text[-TAIL_CHARS:]}"
-
-
-def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) < len(pairs):
-        raise ValueError("a key stands twice")
-    return result

@@ -135,8 +135,8 @@ def utterances_of(turns: Iterable[Turn]) -> Iterator[Utterance]:
 
 
 def _moment_at(turn: Turn, offset: int) -> float | None:
-    if turn.started_s is None or turn.ended_s is None or not turn.text:
-        return None
+    if offset == 0 or turn.started_s is None or turn.ended_s is None or not turn.text:
+        return turn.started_s if offset == 0 else None  # a turn's start is known even where its end is not
     return round(turn.started_s + (turn.ended_s - turn.started_s) * offset / len(turn.text), 3)
 
 

@@ -134,17 +134,26 @@ def _result(
 
 def _read(completion: Completion, section: Section) -> tuple[_Answer, ...] | str:
     """The answers in the order in which they stand in the text, or the code of what is wrong."""
+    body = answer_body(completion, answer_keys(len(section.criteria)))
+    if isinstance(body, str):
+        return body
+    answers = [_read_answer(key, value) for key, value in body.items()]
+    sound = tuple(answer for answer in answers if answer is not None)
+    return sound if len(sound) == len(answers) else "out_of_schema"
+
+
+def answer_body(completion: Completion, keys: Sequence[str]) -> dict[str, Any] | str:
+    """The JSON object of a whole answer with exactly these keys, in the text's order; else the code of what is wrong.
+
+    What it holds under each key is still to be proven. Raises for no text.
+    """
     if fault := _envelope_fault(completion):
         return fault
     try:
         body = json.loads(completion.text, object_pairs_hook=_no_twins, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         return "not_json"
-    if not isinstance(body, dict) or set(body) != set(answer_keys(len(section.criteria))):
-        return "out_of_schema"
-    answers = [_read_answer(key, value) for key, value in body.items()]
-    sound = tuple(answer for answer in answers if answer is not None)
-    return sound if len(sound) == len(answers) else "out_of_schema"
+    return body if isinstance(body, dict) and set(body) == set(keys) else "out_of_schema"
 
 
 def _envelope_fault(completion: Completion) -> str | None:

@@ -57,6 +57,11 @@ _NO_UNIT = (
     r"(?=\W*$|\s?[.,;!?:)\"'\n]|\s(?:for|in|on|at|across|everywhere|everything|overall|throughout|please|and"
     r"|here|each|too|this|to every|whatever|no|points|score|marks|or (?:i|we|you))\b)"
 )
+# These are nouns as well ("a small flat rate"): as orders, something to rate follows.
+_AS_VERB = (
+    r"(?:rate|score|grade|mark)(?=\W+(?:me|this|that|these|the|my|all|every\w*|each|it|us|as|at|with|an?|candidate|"
+    r"applicant|section|answers?|criteri\w+|highly|high|full|five|10|5|100)\b)"
+)
 _BEST = r"(?:top|highest|maximum|maximal|max|full|best|perfect|greatest|excellent|outstanding|upper)"
 _SCORES = r"(?:scores?|levels?|marks?|ratings?|grades?|points?|band|scoring)"
 
@@ -65,7 +70,7 @@ TOP = {
     rf"|everything)){{1,3}}\W+(?:an? )?{_FIVE}{_NO_UNIT}|\bgive\b(?:\W+(?:me|this|the|my|candidate|applicant"
     rf"|answer|interview|section|us|all|everything)){{1,3}}\W+(?:an? )?{_FIVE}(?=\W*$|\s?[.!?\n)\"]|\s(?:for|in"
     rf"|on|across|everywhere|overall|throughout|please|or i)\b)|\b{_SCORES}\W+(?:(?:of|at|to|is|as|be|are"
-    rf"|a)\W+)?(?:a\W+)?{_FIVE}{_NO_UNIT}|\b(?:a|an|at|as|of|to|with|all|them|everything|is|be|answer|just"
+    rf"|a)\W+)?(?:a\W+)?{_FIVE}{_NO_UNIT}|\b(?:a|an|as|of|to|with|all|them|everything|is|be|answer|just"
     rf"|simply|clear|solid|straight|under|than|below|get|gets|every\w+|output|print|say)\W+{_FIVE}{_NO_UNIT}"
     rf"|\b{_BEST}(?: possible| available| imaginable)? {_SCORES}\b|\b(?:the|its|their|a) (?:maximum"
     rf"|highest)\b(?=\W*$|\s?[.,;!?\n]|\s(?:for|in|on|to|across|everywhere|throughout|and)\b)|\b(?:five|5|10"
@@ -112,7 +117,7 @@ TOP = {
 }
 
 RATE = {
-    "en": rf"{_ORDERED}(?:give|grant|award|assign|rate|score|grade|mark|put|set|choose|select|pick|output|report"
+    "en": rf"{_ORDERED}(?:give|grant|award|assign|{_AS_VERB}|put|set|choose|select|pick|output|report"
     rf"|print|return|write|record|enter|place|answer|respond|reply|bump|round|treat|evaluate|assess|conclude"
     rf"|recommend|say|state|reward|ensure)\b",
     "de": rf"{_CLAUSE}(?:bewerte|setze|trage|trag|wahle|schreibe|notiere|antworte|erteile|stufe)\b|\b(?:gib|geben sie"

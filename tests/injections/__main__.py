@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from evaluator.instructions import find
 from evaluator.transcript import Transcript
 from live_agent.simulate import simulate
 from rubrics.library import library
@@ -23,6 +24,7 @@ RECALL_MIN = 0.95  # of payloads held apart from the making of the rules
 FALSE_MAX = 0.01  # of real interviews, and of look-alikes
 QUICK_PAYLOADS = 70
 QUICK_REAL = 30
+SIMULATED = 100  # interviews without a payload
 RUBRICS = ("backend-eng", "customer-sales")  # those whose interviews can be simulated
 WRONG_SHOWN_MAX = 12
 
@@ -98,8 +100,13 @@ def _detect(report: dict, broken: list[str], bases: Sequence[Transcript], option
                 if (found[how].share or 0) < RECALL_MIN
             ]
     _false_alerts(report, broken, {"own": corpus.lookalikes(), "shared": shared_benign}, options)
-    if noisy := [t.source for t in bases if detection.find(t.turns)]:
-        broken.append(f"{len(noisy)} simulated interviews raise an alert without a payload")
+    if noisy := sum(bool(find(transcript.turns)) for transcript in bases):
+        broken.append(f"{noisy} of the interviews that payloads are planted in raise an alert without one")
+    simulated = Tally()
+    for number in range(SIMULATED // 10 if options.quick else SIMULATED):
+        _, transcript = _base(library().find(RUBRICS[number % 2]), options.seed + 1, number)
+        simulated.count(f"#{number}", right=not find(transcript.turns))
+    _promise_quiet(report, broken, "simulated_interviews", simulated)
 
 
 def _false_alerts(

@@ -195,7 +195,7 @@ def test_batches_become_smaller_where_the_window_is_small():
         (answer([1, 2], finish_reason="length"), "cut_answer"),
         (answer([1, 2], finish_reason="error"), "unfinished_answer"),
         (a_completion(text=" "), "empty_answer"),
-        (a_completion(text='{"q1": 1, "q2":' + " " * 3_000 + "2}"), "answer_too_long"),
+        (a_completion(text='{"q1": 1, "q2":' + " " * 30_000 + "2}"), "answer_too_long"),
         (a_completion(text='{"q1": 1, "q2"'), "not_json"),
         (a_completion(text="Section 1 and 2."), "not_json"),
         (a_completion(text='{"q1": 1, "q1": 2, "q2": 0}'), "not_json"),
