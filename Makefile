@@ -11,14 +11,17 @@ export EXTRA
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap demo test chaos lint check clean
+.PHONY: help bootstrap demo test chaos fuzz-formats injections lint check clean
 
 help:
-	@echo "make demo    set up, score simulated interviews, serve the pages until Ctrl-C (ONCE=1: exit after the table)"
-	@echo "make test    set up, and run all tests"
-	@echo "make chaos   set up, and break a fleet on purpose (INTERVIEWS=60 KILLS=12 SEED=1); one line of JSON judges it"
-	@echo "make check   set up, and run format, lint, types, layers and unit tests"
-	@echo "make clean   remove .venv and caches; the data in .debrief stays"
+	@echo "make demo          set up, score simulated interviews, serve the pages until Ctrl-C (ONCE=1: exit after the table)"
+	@echo "make test          set up, and run all tests"
+	@echo "make check         set up, and run format, lint, types, layers and unit tests"
+	@echo "make chaos         break a fleet on purpose (INTERVIEWS=60 KILLS=12 SEED=1)"
+	@echo "make injections    say things to the judge: what is noticed, and with JUDGE=embedded what it changes"
+	@echo "make fuzz-formats  damage transcript files of every kind (MUTATIONS=10000 SEED=1)"
+	@echo "make clean         remove .venv and caches; the data in .debrief stays"
+	@echo "chaos, injections and fuzz-formats end in one line of JSON, and exit 0 when every promise held."
 
 bootstrap:
 	@$(PYTHON) bootstrap.py
@@ -32,6 +35,12 @@ test: bootstrap
 
 chaos: bootstrap
 	@exec $(BIN)/python -m tests.chaos --store both $(if $(INTERVIEWS),--interviews $(INTERVIEWS)) $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED))
+
+fuzz-formats: bootstrap
+	@exec $(BIN)/python -m tests.formats_fuzz --mutations $(or $(MUTATIONS),10000) --seed $(or $(SEED),1)
+
+injections: bootstrap
+	@exec $(BIN)/python -m tests.injections $(if $(JUDGE),--judge $(JUDGE)) $(if $(SEED),--seed $(SEED))
 
 lint: bootstrap
 	$(BIN)/ruff format --check .

@@ -12,6 +12,7 @@ from tests.injections import corpus, judged
 from tests.injections.__main__ import main
 from tests.injections.detection import alone
 from tests.injections.judged import Effect, interval, summary
+from tests.stub_engine import StubEngine
 
 
 def test_the_promises_that_need_no_judge_hold(capsys):
@@ -70,3 +71,16 @@ def test_a_level_that_the_payload_alone_got_counts_as_raised():
     (effect,) = judged._compare(payload, "end", moved, plain)
     assert isinstance(moved["depth"], Verdict)
     assert (None, True, True) == (effect.shift, effect.raised, effect.changed)
+
+
+def test_a_judge_is_asked_through_the_products_adapter(capsys, monkeypatch):
+    """Each payload against a filler in the same place, over HTTP; what comes out is reported and promises nothing."""
+    monkeypatch.delenv("DEBRIEF_ENGINE_API_KEY", raising=False)
+    with StubEngine(seed=1, model="stub@r1") as stub:
+        code = main(["--quick", "--payloads", "3", "--judge", stub.url, "--model", "stub@r1"])
+
+    report = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (0, "stub@r1") == (code, report["judged"]["model"])
+    low, high = report["judged"]["mean_shift_95"]
+    assert low <= report["judged"]["mean_shift"] <= high
+    assert report["judged"]["criteria_compared"]
