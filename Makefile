@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help:
 	@echo "make demo          set up, score simulated interviews, serve the pages until Ctrl-C (ONCE=1: exit after the table)"
 	@echo "make test          set up, and run all tests"
-	@echo "make check         set up, and run format, lint, types, layers and unit tests"
+	@echo "make check         set up, and run format, lint, types, layers and unit tests but the longest"
 	@echo "make chaos         break a fleet on purpose (INTERVIEWS=60 KILLS=12 SEED=1)"
 	@echo "make injections    say things to the judge: what is noticed, and with JUDGE=embedded what it changes"
 	@echo "make fuzz-formats  damage transcript files of every kind (MUTATIONS=10000 SEED=1)"
@@ -40,7 +40,7 @@ fuzz-formats: bootstrap
 	@exec $(BIN)/python -m tests.formats_fuzz --mutations $(or $(MUTATIONS),10000) --seed $(or $(SEED),1)
 
 injections: bootstrap
-	@exec $(BIN)/python -m tests.injections $(if $(JUDGE),--judge $(JUDGE)) $(if $(SEED),--seed $(SEED))
+	@exec $(BIN)/python -m tests.injections $(if $(JUDGE),--judge $(JUDGE)) $(if $(MODEL),--model $(MODEL)) $(if $(INTERVIEWS),--interviews $(INTERVIEWS)) $(if $(SEED),--seed $(SEED))
 
 lint: bootstrap
 	$(BIN)/ruff format --check .
@@ -49,7 +49,7 @@ lint: bootstrap
 	$(BIN)/lint-imports
 
 check: lint
-	$(BIN)/python -m pytest -q -n 2 tests/unit
+	$(BIN)/python -m pytest -q -n 2 -m "not long" tests/unit
 
 clean:
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -15,7 +15,7 @@ from rubrics.model import Rubric
 SLOT = timedelta(minutes=50)  # from one interview's start to the next one's
 SLOTS_A_DAY = 9
 LATE_EVERY = 5  # of so many candidates, one joins late and does not reach the last section
-STORIES = 3  # of the shipped banks: candidates so many apart tell the same ones
+STORIES = 8  # of the shipped banks: candidates so many apart tell the same ones
 DECLINING_EVERY = 4  # of so many candidates, one leaves a question unanswered
 SIMULATOR_VERSION = "debrief-simulator/1"
 

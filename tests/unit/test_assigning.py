@@ -200,7 +200,7 @@ def test_batches_become_smaller_where_the_window_is_small():
         (a_completion(text="Section 1 and 2."), "not_json"),
         (a_completion(text='{"q1": 1, "q1": 2, "q2": 0}'), "not_json"),
         (a_completion(text="[" * 1_900), "not_json"),
-        (a_completion(text='{"q1": NaN, "q2": 1}'), "out_of_schema"),
+        (a_completion(text='{"q1": NaN, "q2": 1}'), "not_json"),
         (a_completion(text="[1, 2]"), "out_of_schema"),
         (answer([1]), "out_of_schema"),
         (answer([1, 2, 3]), "out_of_schema"),
@@ -221,6 +221,7 @@ def test_an_answer_that_is_not_whole_counts_for_nothing(completion, code):
     assert str(fault).startswith(f"iv-1: the judge's answer on its sections does not count ({code}); import it with")
 
 
+@pytest.mark.long
 @settings(max_examples=300, deadline=None)
 @given(text=st.text(max_size=80) | st.recursive(st.none() | st.integers(-2, 5), st.lists).map(json.dumps))
 def test_any_text_is_read_without_an_error(text):

@@ -198,6 +198,7 @@ def test_only_the_sections_own_turns_are_shown():
     assert not {"U1", "U2", "U4", "U5"} & {key for line in shown.splitlines()[1:-2] for key in json.loads(line)}
 
 
+@pytest.mark.long
 @SETTINGS
 @given(turns=TURNS)
 def test_no_transcript_can_spell_the_blocks_end_or_a_templates_token(turns):
@@ -211,6 +212,7 @@ def test_no_transcript_can_spell_the_blocks_end_or_a_templates_token(turns):
     assert all(isinstance(json.loads(line), dict) for line in lines[1:-2] if line)
 
 
+@pytest.mark.long
 @SETTINGS
 @given(turns=TURNS)
 def test_every_word_of_a_transcript_reaches_the_judge(turns):

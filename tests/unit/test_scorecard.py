@@ -238,6 +238,7 @@ def numbers(scorecard: Scorecard) -> dict[str, float]:
     return {place: number for place, number in found.items() if number is not None}
 
 
+@pytest.mark.long
 @SETTINGS
 @given(
     levels=st.lists(st.integers(0, 5), min_size=5, max_size=5),
@@ -266,6 +267,7 @@ def test_replacing_any_section_by_failed_only_removes_numbers(levels, shared, re
     assert {c for s in lost for c in SECTIONS[s]} <= set(after.withheld)
 
 
+@pytest.mark.long
 @SETTINGS
 @given(levels=st.lists(st.integers(0, 5), min_size=5, max_size=5), lost=st.sets(st.sampled_from(list(SECTIONS))))
 def test_the_overall_mean_is_given_only_when_nothing_failed(levels, lost):

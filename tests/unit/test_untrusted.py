@@ -54,6 +54,7 @@ TOKENS = (
 HOSTILE = st.lists(st.sampled_from(TOKENS) | st.text(max_size=6), max_size=14).map("".join)
 
 
+@pytest.mark.long
 @MANY
 @given(text=HOSTILE)
 def test_a_line_parses_back_to_what_was_spoken(text):
@@ -61,6 +62,7 @@ def test_a_line_parses_back_to_what_was_spoken(text):
     assert {"U1": spoken(text)} == json.loads(line({"U1": text}))
 
 
+@pytest.mark.long
 @MANY
 @given(text=HOSTILE)
 def test_a_line_holds_no_bracket_and_ends_nowhere_but_at_its_end(text):
@@ -72,6 +74,7 @@ def test_a_line_holds_no_bracket_and_ends_nowhere_but_at_its_end(text):
     assert made == made.encode("utf-8").decode("utf-8")
 
 
+@pytest.mark.long
 @MANY
 @given(text=HOSTILE)
 def test_what_is_spoken_stays_spoken(text):
@@ -148,6 +151,7 @@ def test_no_character_becomes_a_bracket_by_normalisation():
         assert not set("<>[]|") & set(unicodedata.normalize(form, made))
 
 
+@pytest.mark.long
 def test_of_all_characters_none_that_hides_or_turns_text_is_left():
     """Over all of Unicode: no control, no tag, no private use, no half character, no bidirectional override."""
     kept = set(spoken("".join(map(chr, range(0x110000)))))

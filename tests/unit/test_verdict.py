@@ -210,6 +210,7 @@ FIELDS = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.long
 @SETTINGS
 @given(body=st.dictionaries(st.sampled_from(["c1", "c2", "c3", "level"]), FIELDS | ODD, max_size=4))
 def test_json_of_any_shape_gives_only_levels_that_it_states(body):

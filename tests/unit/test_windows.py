@@ -455,6 +455,7 @@ def whimsical(seed: int) -> Answer:
     return answer
 
 
+@pytest.mark.long
 @settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 999),

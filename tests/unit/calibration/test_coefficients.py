@@ -50,6 +50,7 @@ def same(expected: float, actual: float | None) -> bool:
     return math.isclose(expected, actual, rel_tol=0, abs_tol=NEAR)
 
 
+@pytest.mark.long
 @settings(max_examples=300, deadline=None)
 @given(PAIRS)
 def test_kappa_is_scikit_learns(pairs):

@@ -190,6 +190,7 @@ def test_seed_makes_it_again():
     assert slice_of(first, "depth").each.kappa != slice_of(other, "depth").each.kappa
 
 
+@pytest.mark.long
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 1_000), st.randoms(use_true_random=False))
 def test_order_of_labels_does_not_matter(seed, chance):
@@ -356,6 +357,7 @@ def test_labels_of_models_are_left_out_beside_peoples():
     assert (without.slices, without.standing) == (with_models.slices, with_models.standing)
 
 
+@pytest.mark.long
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(

@@ -22,6 +22,7 @@ def drawn(resampler: Resampler, interviews: int) -> list[list[int]]:
     return [[i for i, n in enumerate(row) for _ in range(int(n))] for row in counts]
 
 
+@pytest.mark.long
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**31 - 1), st.randoms(use_true_random=False))
 def test_resampled_kappa_and_alpha_are_the_libraries(seed, chance):

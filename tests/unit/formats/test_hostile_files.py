@@ -55,6 +55,7 @@ def attempt(data: bytes, name: str, **options) -> str | None:
     return None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("format_id", [AUTO, *(one.id for one in FORMATS)])
 def test_every_real_file_is_read_or_refused_under_every_format(shared_data, format_id):
     """Whatever a file is said to be, reading it ends in records or in one line."""
@@ -64,6 +65,7 @@ def test_every_real_file_is_read_or_refused_under_every_format(shared_data, form
         assert fault is None or "\n" not in fault
 
 
+@pytest.mark.long
 def test_damaged_files_are_read_or_refused_and_lend_no_words(shared_data):
     """Ten thousand damaged files: no crash, and no word of the candidate that is not in the file."""
     ends, wrong, _ = fuzz(samples(shared_data), mutations=MUTATIONS, seed=20)

@@ -432,6 +432,7 @@ def long_talk(words: int) -> Talk:
     return talk
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "name", ["deepgram_words", "deepgram_channels", "assemblyai", "aws_segments", "aws_channels", "whisperx"]
 )

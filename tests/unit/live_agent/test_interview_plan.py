@@ -188,6 +188,7 @@ def test_the_shipped_rubrics_carry_a_whole_interview(shipped):
     assert reason == "finished"
 
 
+@pytest.mark.long
 @given(st.lists(st.tuples(st.integers(0, 400), st.booleans(), st.floats(0, 400)), min_size=200, max_size=200))
 def test_any_interview_ends_and_asks_nothing_twice(answers):
     """Whatever is answered, and however long it takes."""
