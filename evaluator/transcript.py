@@ -182,6 +182,7 @@ _SENTENCE_END = re.compile(
 _ABBREVIATION = re.compile(
     r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|Sr|Jr|St|vs|etc|e\.g|i\.e|approx|No|Inc|Ltd|Co|cf|al|Fig)|\b[A-Z])\.$", re.IGNORECASE
 )
+_ITEM = re.compile(r"^[ \t]{0,4}[0-9]{1,2}\.$", re.MULTILINE)  # "1." at the start of a line numbers what follows
 _ABBREVIATION_CHARS_MAX = 8  # the longest, "approx.", and the character before it
 _SPACE = re.compile(r"\s+")
 _CLAUSE = re.compile(r"[,;:–—]\s|(?<=[，、；：。！？])|\s(?=(?:and|but|so|because|which|then)\s)")
@@ -202,7 +203,8 @@ def _sentences(text: str) -> list[tuple[int, int]]:
     spans, start = [], 0
     for match in _SENTENCE_END.finditer(text):
         end = match.end()
-        if end > start and not _ABBREVIATION.search(text, max(start, end - _ABBREVIATION_CHARS_MAX), end):
+        before = max(start, end - _ABBREVIATION_CHARS_MAX)
+        if end > start and not _ABBREVIATION.search(text, before, end) and not _ITEM.search(text, before, end):
             spans.append((start, end))
             start = end
     spans.append((start, len(text)))

@@ -82,6 +82,10 @@ def test_utterances_cut_again_cover_the_same(words):
             ["We used tools, e.g. Kafka for it.", "That was all we had."],
         ),
         ("It ran at 3.5 per second. We doubled that in May!", ["It ran at 3.5 per second.", "We doubled that in May!"]),
+        (
+            "Here is what went wrong:\n1. The import stopped at night.\n2. Nobody was told about that.",
+            ["Here is what went wrong:\n1. The import stopped at night.", "2. Nobody was told about that."],
+        ),
         ("First we built the thing\n\nThen we sold the thing", ["First we built the thing", "Then we sold the thing"]),
         ("She said “it is done.” Then we all went home.", ["She said “it is done.”", "Then we all went home."]),
         ("我们重新设计了整个系统。然后我们测试了所有部分。", ["我们重新设计了整个系统。", "然后我们测试了所有部分。"]),
