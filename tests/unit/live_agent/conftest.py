@@ -58,7 +58,7 @@ def shipped(request: pytest.FixtureRequest) -> Rubric:
     return library().find(request.param)
 
 
-@pytest.fixture(params=["backend-eng", "customer-sales"])
+@pytest.fixture(params=["backend-eng", "customer-sales", "ai-at-work"])
 def banked(request: pytest.FixtureRequest) -> Rubric:
     """Each of the shipped rubrics that has a phrase bank of its own."""
     return library().find(request.param)
