@@ -115,7 +115,7 @@ def hand_over(services: Services, interview_id: str) -> None:
 def a_worker_lives(services: Services, name: str, *, seen_s_ago: float = 0) -> None:
     """A worker said so, that long ago."""
     with services.database.begin() as db:
-        seen(db, name=name, kind="worker", version="test")
+        seen(db, name=name, kind="worker", version="test", slots=services.settings.worker_slots)
     change(
         services.database,
         "UPDATE node SET seen_at = clock_timestamp() - make_interval(secs => :ago) WHERE name = :name",
