@@ -14,6 +14,7 @@ from rubrics.model import LEVELS, Rubric, Section
 
 Ability = int | None  # a level from 1 to 5; None: never says anything on this criterion
 Unscored = Literal["not_asked", "not_answered", "cut_short"]  # cut short: time ran out within the answer
+STORIES_DRAWN = 840  # a multiple of 1 to 8: each of a bank's stories is as likely as the others
 JOIN_SHARE = 0.5  # of places between two things in one answer where a word joins them
 TERSE_WORDS_MAX = THIN_ANSWER_WORDS - 5  # holding back is for answers that are sure to earn a follow-up
 SILENT_SHARE = 0.4  # of the questions without an answer: nothing is said at all; the others are declined in words
@@ -145,11 +146,11 @@ class SimulatedCandidate:
         """What this candidate has to say in one section."""
         bank = section_bank(self._rubric, section)
         levels = {c.id: level for c in section.criteria if (level := self._abilities.get(c.id)) is not None}
-        random = Random(f"{self._seed}|{section.id}|story")
-        story = random.randrange(len(LEVELS)) if self._story is None else self._story
+        # One story through the whole interview: it is one person, with one job behind them.
+        story = Random(f"{self._seed}|story").randrange(STORIES_DRAWN) if self._story is None else self._story
         return SectionTalk(
             bank=bank,
-            phrasings=_chosen(bank, levels, self._allowed, story=story + self._rubric.sections.index(section)),
+            phrasings=_chosen(bank, levels, self._allowed, story=story),
             habits=self._habits,
             seed=f"{self._seed}|{section.id}",
             talk=self._seed,
