@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MODEL = "demo-judge-untrained"
-REVISION = "2"  # another one whenever a constant below or the corpus changes: completions are kept under this name
+REVISION = "3"  # another one whenever a constant below or the corpus changes: completions are kept under this name
 SERVED_NAME = f"{MODEL}@{REVISION}"
 
-SEED = 20_26
+SEED = 1
 CONTEXT_TOKENS = 16_384
 VOCABULARY_TOKENS = 6_144  # at most; a short corpus yields fewer
 HIDDEN = 128
@@ -39,8 +39,8 @@ PIECES = r"U[1-9][0-9]{0,2}|[0-9]| ?\p{L}+| ?[^\s\p{L}0-9]+|\s+"
 ID_TOKENS = 160  # U1..U160 are one token each; later ones are spelled
 UTTERANCE_ID, EVERY_TOKEN = HIDDEN - 2, HIDDEN - 1  # dimensions: 1 for the ids; 1 for every token
 ID_MARK = 4.0  # on that dimension
-ID_GAIN = 4.0  # how strongly the ids looked at are carried over
-LOOK_AT_IDS = 2.5  # how much more the heads of the first layer look at ids than at anything else
+ID_GAIN = 8.0  # how strongly the ids looked at are carried over
+LOOK_AT_IDS = 3.5  # how much more the heads of the first layer look at ids than at anything else
 LOOK_STD = 3.0  # times WEIGHT_STD: by how much the heads prefer some ids to others
 
 # Llama 3's names, so that what neutralises those in a transcript neutralises these too.

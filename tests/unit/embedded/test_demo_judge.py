@@ -95,4 +95,4 @@ def test_weights_fit_the_configuration(folder: Path) -> None:
 
 def test_name_carries_the_revision() -> None:
     """Completions are kept under the served name, so it says which judge it is."""
-    assert "demo-judge-untrained@2" == demo_judge.SERVED_NAME
+    assert "demo-judge-untrained@3" == demo_judge.SERVED_NAME
