@@ -64,12 +64,12 @@ def replicates(
 ) -> tuple[Replicate, ...]:
     """All scorings of a measurement: k of each interview under the rubric's own order, and k under others.
 
-    sampling: the product's own; a replicate n differs in its number and its seed, which both are n. One prompt after
-    the other, so that an engine can go on with the rubric's part that it has read.
+    sampling: the product's own; a replicate differs in its number and its seed, by `Sampling.replicated`. One prompt
+    after the other, so that an engine can go on with the rubric's part that it has read.
     """
     made = []
     for number in range(1, k + 1):
-        own = sampling.model_copy(update={"replicate": number, "seed": number})
+        own = sampling.replicated(number)
         for order in ORDERS:
             under = rubric if order == "same_order" else shuffled(rubric, number, seed=seed)
             digest = under.digest

@@ -131,7 +131,7 @@ def _write_tokenizer(folder: Path, corpus: Iterable[str]) -> _Tokens:
     ids = [f"U{n}" for n in range(1, ID_TOKENS + 1)]
     tokenizer.train_from_iterator((*corpus, *(ids * 10)), trainer)
     tokenizer.save(str(folder / "tokenizer.json"))
-    _write_json(folder / "tokenizer_config.json", _tokenizer_config())
+    _write_json(folder / "tokenizer_config.json", tokenizer_config())
     vocabulary = tokenizer.get_vocab()
     return _Tokens(
         count=len(vocabulary),
@@ -213,16 +213,31 @@ def _write_weights(path: Path, weights: "dict[str, NDArray[np.float32]]") -> Non
 
 
 def _config(vocabulary: int) -> dict[str, Any]:
+    return llama_config(
+        vocabulary=vocabulary,
+        hidden=HIDDEN,
+        layers=LAYERS,
+        heads=HEADS,
+        key_value_heads=KEY_VALUE_HEADS,
+        head_dim=HEAD_DIM,
+        feed_forward=FEED_FORWARD,
+    )
+
+
+def llama_config(
+    *, vocabulary: int, hidden: int, layers: int, heads: int, key_value_heads: int, head_dim: int, feed_forward: int
+) -> dict[str, Any]:
+    """config.json of a demonstration judge of this size."""
     return {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
         "vocab_size": vocabulary,
-        "hidden_size": HIDDEN,
-        "intermediate_size": FEED_FORWARD,
-        "num_hidden_layers": LAYERS,
-        "num_attention_heads": HEADS,
-        "num_key_value_heads": KEY_VALUE_HEADS,
-        "head_dim": HEAD_DIM,
+        "hidden_size": hidden,
+        "intermediate_size": feed_forward,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "num_key_value_heads": key_value_heads,
+        "head_dim": head_dim,
         "hidden_act": "silu",
         "max_position_embeddings": CONTEXT_TOKENS,
         "rms_norm_eps": 1e-5,
@@ -236,7 +251,8 @@ def _config(vocabulary: int) -> dict[str, Any]:
     }
 
 
-def _tokenizer_config() -> dict[str, Any]:
+def tokenizer_config() -> dict[str, Any]:
+    """tokenizer_config.json of any demonstration judge."""
     return {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "bos_token": BEGIN,

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from evaluator.embedded.demo_judge import END
 from live_agent.training.samples import Sample, samples
-from live_agent.training.tokenizer import END, chat, train_tokenizer
+from live_agent.training.tokenizer import chat, train_tokenizer
 from live_agent.training.train import Encoder, Recipe, train
 from rubrics.library import library
 from rubrics.loader import load

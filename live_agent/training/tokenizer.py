@@ -6,26 +6,15 @@ an id can be looked at, and a level's probability can be read.
 """
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
+from evaluator.embedded.demo_judge import BEGIN, END, HEADER, HEADER_END, ID_TOKENS, SPECIAL_TOKENS
 from evaluator.prompts import REMINDER, system_prompt, user_prompt
 from rubrics.model import Section
 
 VOCABULARY_TOKENS = 4_096  # at most
-ID_TOKENS = 160  # U1..U160 are one token each; later ones are spelled
 # Utterance ids, digits, words with the blank before them, runs of marks, white space.
 PIECES = r"U[1-9][0-9]{0,2}|[0-9]| ?\p{L}+(?:'\p{L}+)?| ?[^\s\p{L}0-9]+|\s+"
-# Llama 3's names, so that what neutralises those in a transcript neutralises these too.
-BEGIN, HEADER, HEADER_END, END = "<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"
-SPECIAL_TOKENS = (BEGIN, HEADER, HEADER_END, END)
-CHAT_TEMPLATE = (
-    "{{ bos_token }}"
-    "{% for message in messages %}"
-    f"{HEADER}" + "{{ message['role'] }}" + f"{HEADER_END}\n\n" + "{{ message['content'] | trim }}" + f"{END}"
-    "{% endfor %}"
-    "{% if add_generation_prompt %}" + f"{HEADER}assistant{HEADER_END}\n\n" + "{% endif %}"
-)
 
 
 def frames(section: Section) -> tuple[str, ...]:
@@ -70,20 +59,3 @@ def chat(system: str, user: str) -> str:
         f"{HEADER}{role}{HEADER_END}\n\n{text.strip()}{END}" for role, text in (("system", system), ("user", user))
     )
     return f"{BEGIN}{messages}{HEADER}assistant{HEADER_END}\n\n"
-
-
-def tokenizer_config(context_tokens: int) -> dict[str, Any]:
-    """What stands in tokenizer_config.json."""
-    return {
-        "tokenizer_class": "PreTrainedTokenizerFast",
-        "bos_token": BEGIN,
-        "eos_token": END,
-        "model_max_length": context_tokens,
-        "clean_up_tokenization_spaces": False,
-        "chat_template": CHAT_TEMPLATE,
-    }
-
-
-def save(tokenizer: Any, folder: Path) -> None:
-    """tokenizer.json."""
-    tokenizer.save(str(folder / "tokenizer.json"))

@@ -6,14 +6,16 @@ It goes on from its last checkpoint, so that a run may be cut off at any time.
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
 
+from evaluator.embedded import demo_judge
+from evaluator.embedded.demo_judge import END, ID_TOKENS
 from live_agent.training.samples import Sample, samples
-from live_agent.training.tokenizer import BEGIN, END, ID_TOKENS, SPECIAL_TOKENS, chat
+from live_agent.training.tokenizer import chat
 from rubrics.model import Rubric
 
 IGNORED = -100  # torch's label for "no loss here"
@@ -30,7 +32,6 @@ class Recipe:
     key_value_heads: int = 5
     head_dim: int = 32  # vLLM's CPU attention knows 32, 64, 80, 96, ...
     feed_forward: int = 448
-    context_tokens: int = 16_384
     batch_tokens: int = 8_192  # of one step, padding included
     length_max: int = 1_024  # longer samples are left out
     learning_rate: float = 2e-3
@@ -80,27 +81,15 @@ class Encoder:
 
 def config(recipe: Recipe, vocabulary: int) -> dict[str, Any]:
     """config.json."""
-    return {
-        "architectures": ["LlamaForCausalLM"],
-        "model_type": "llama",
-        "vocab_size": vocabulary,
-        "hidden_size": recipe.hidden,
-        "intermediate_size": recipe.feed_forward,
-        "num_hidden_layers": recipe.layers,
-        "num_attention_heads": recipe.heads,
-        "num_key_value_heads": recipe.key_value_heads,
-        "head_dim": recipe.head_dim,
-        "hidden_act": "silu",
-        "max_position_embeddings": recipe.context_tokens,
-        "rms_norm_eps": 1e-5,
-        "rope_theta": 10_000.0,
-        "attention_bias": False,
-        "mlp_bias": False,
-        "tie_word_embeddings": True,
-        "torch_dtype": "bfloat16",
-        "bos_token_id": SPECIAL_TOKENS.index(BEGIN),
-        "eos_token_id": SPECIAL_TOKENS.index(END),
-    }
+    return demo_judge.llama_config(
+        vocabulary=vocabulary,
+        hidden=recipe.hidden,
+        layers=recipe.layers,
+        heads=recipe.heads,
+        key_value_heads=recipe.key_value_heads,
+        head_dim=recipe.head_dim,
+        feed_forward=recipe.feed_forward,
+    )
 
 
 def batches(
@@ -138,6 +127,33 @@ def _groups(pool: Sequence[Encoded], tokens: int) -> list[list[Encoded]]:
     return [group for group in groups if group]
 
 
+class Progress:
+    """How far a training is: its steps, its data, and the share of its time, earlier runs of the folder included."""
+
+    def __init__(self, kept: Mapping[str, float], minutes: float) -> None:
+        self._kept, self._total_s, self._began = dict(kept), minutes * 60, time.monotonic()
+        self.step, self.interviews, self.tokens = (int(kept.get(name, 0)) for name in ("step", "interviews", "tokens"))
+
+    @property
+    def seconds(self) -> float:
+        """Spent so far."""
+        return float(self._kept.get("seconds", 0.0)) + time.monotonic() - self._began
+
+    @property
+    def share(self) -> float:
+        """Of the whole time, at most 1."""
+        return min(1.0, self.seconds / self._total_s)
+
+    def stepped(self, interviews: int, group: Sequence[Encoded]) -> None:
+        """One step is done; `interviews` is the number of the next one."""
+        self.step, self.interviews = self.step + 1, interviews
+        self.tokens += sum(len(e.ids) for e in group)
+
+    def facts(self) -> dict[str, float]:
+        """What a checkpoint keeps of it."""
+        return {"step": self.step, "interviews": self.interviews, "tokens": self.tokens, "seconds": self.seconds}
+
+
 def train(
     rubrics: Sequence[Rubric],
     tokenizer: Any,
@@ -155,70 +171,73 @@ def train(
     Every few minutes it says how it goes, by `evaluate` where one is given.
     """
     import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
 
     torch.manual_seed(recipe.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model: Any = LlamaForCausalLM(LlamaConfig(**config(recipe, tokenizer.get_vocab_size())))  # type: ignore[no-untyped-call]
+    model, optimiser = _made(recipe, tokenizer.get_vocab_size(), device)
+    path = folder / "checkpoint.pt"
+    at = Progress(_resumed(path, model, optimiser, device), minutes)
+    say(f"{sum(p.numel() for p in model.parameters()):,} parameters on {device}, from step {at.step}")
+    encoder = Encoder(tokenizer, recipe)
+
+    def focus() -> float:
+        return max(0.0, 1.0 - at.share / recipe.focus_until)
+
+    stream = batches(rubrics, encoder, recipe, first=at.interviews, allowed=allowed, focus=focus)
+    told, losses = time.monotonic(), list[float]()
+    while at.share < 1.0:
+        number, group = next(stream)
+        losses.append(_step(model, optimiser, group, encoder.pad, device, at, recipe))
+        at.stepped(number, group)
+        if time.monotonic() - told >= every_s:
+            told = time.monotonic()
+            _keep(path, model, optimiser, at.facts())
+            where = f"{at.share:.0%}, step {at.step}, {number} interviews, {at.tokens / at.seconds:.0f} tokens/s"
+            say(f"{where}, loss {_mean(losses[-200:]):.3f} {evaluate(model) if evaluate else ''}")
+    _keep(path, model, optimiser, at.facts())
+    export(model, tokenizer, recipe, folder, facts={**at.facts(), "recipe": asdict(recipe)})
+
+
+def _made(recipe: Recipe, vocabulary: int, device: str) -> tuple[Any, Any]:
+    """A new model and its optimiser; only matrices decay."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    model: Any = LlamaForCausalLM(LlamaConfig(**config(recipe, vocabulary)))  # type: ignore[no-untyped-call]
     model.to(device)
     decayed = [p for p in model.parameters() if p.dim() > 1]
     plain = [p for p in model.parameters() if p.dim() <= 1]
-    optimiser = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}],
-        lr=recipe.learning_rate,
-        betas=(0.9, 0.98),
-    )
-    state = {"step": 0, "interviews": 0, "seconds": 0.0, "tokens": 0}
-    path = folder / "checkpoint.pt"
-    if path.is_file():
-        kept = torch.load(path, map_location=device, weights_only=True)
-        model.load_state_dict(kept["model"])
-        optimiser.load_state_dict(kept["optimiser"])
-        state = kept["state"]
-    say(f"{sum(p.numel() for p in model.parameters()):,} parameters on {device}, from {json.dumps(state)}")
-    total_s, before_s, began = minutes * 60, float(state["seconds"]), time.monotonic()
+    groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    return model, torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98))
 
-    def share() -> float:
-        return min(1.0, (before_s + time.monotonic() - began) / total_s)
 
-    encoder = Encoder(tokenizer, recipe)
-    stream = batches(
-        rubrics,
-        encoder,
-        recipe,
-        first=int(state["interviews"]),
-        allowed=allowed,
-        focus=lambda: max(0.0, 1.0 - share() / recipe.focus_until),
-    )
-    told, losses = time.monotonic(), list[float]()
+def _resumed(path: Path, model: Any, optimiser: Any, device: str) -> Mapping[str, float]:
+    """Puts the checkpoint's state into both, where there is one; how far it was."""
+    import torch
+
+    if not path.is_file():
+        return {}
+    kept = torch.load(path, map_location=device, weights_only=True)
+    model.load_state_dict(kept["model"])
+    optimiser.load_state_dict(kept["optimiser"])
+    return dict(kept["state"])
+
+
+def _step(
+    model: Any, optimiser: Any, group: Sequence[Encoded], pad: int, device: str, at: Progress, recipe: Recipe
+) -> float:
+    """One step of the optimiser; the loss before it."""
+    import torch
+
     model.train()
-    for number, group in stream:
-        if (done := share()) >= 1.0:
-            break
-        for parameters in optimiser.param_groups:
-            parameters["lr"] = recipe.learning_rate * _pace(int(state["step"]), done, recipe)
-        loss = _loss(model, group, encoder.pad, device, recipe.prompt_share)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        losses.append(float(loss.detach()))
-        state |= {
-            "step": int(state["step"]) + 1,
-            "interviews": number,
-            "seconds": before_s + time.monotonic() - began,
-            "tokens": int(state["tokens"]) + sum(len(e.ids) for e in group),
-        }
-        if time.monotonic() - told >= every_s:
-            told = time.monotonic()
-            _keep(path, model, optimiser, state)
-            words = evaluate(model) if evaluate else ""
-            model.train()
-            rate, loss_now = int(state["tokens"]) / float(state["seconds"]), _mean(losses[-200:])
-            where = f"{done:.0%}, step {state['step']}, {number} interviews, {rate:.0f} tokens/s"
-            say(f"{where}, loss {loss_now:.3f} {words}")
-    _keep(path, model, optimiser, state)
-    export(model, tokenizer, recipe, folder, facts={**state, "recipe": asdict(recipe)})
+    for parameters in optimiser.param_groups:
+        parameters["lr"] = recipe.learning_rate * _pace(at.step, at.share, recipe)
+    loss = _loss(model, group, pad, device, recipe.prompt_share)
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimiser.step()
+    return float(loss.detach())
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -257,11 +276,11 @@ def _loss(model: Any, group: Sequence[Encoded], pad: int, device: str, prompt_sh
     return (each * flat).sum() / flat.sum()
 
 
-def _keep(path: Path, model: Any, optimiser: Any, state: dict[str, Any]) -> None:
+def _keep(path: Path, model: Any, optimiser: Any, state: Mapping[str, float]) -> None:
     import torch
 
     aside = path.with_suffix(".new")
-    torch.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(), "state": state}, aside)
+    torch.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(), "state": dict(state)}, aside)
     aside.replace(path)
 
 
@@ -270,18 +289,16 @@ def export(model: Any, tokenizer: Any, recipe: Recipe, folder: Path, *, facts: d
     import torch
     from safetensors.torch import save_file
 
-    from live_agent.training.tokenizer import save, tokenizer_config
-
     weights = {
         name: tensor.detach().to("cpu", torch.bfloat16).contiguous()
         for name, tensor in model.state_dict().items()
         if name != "lm_head.weight"  # tied to the embedding
     }
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    save(tokenizer, folder)
+    tokenizer.save(str(folder / "tokenizer.json"))
     for name, value in (
         ("config.json", config(recipe, tokenizer.get_vocab_size())),
-        ("tokenizer_config.json", tokenizer_config(recipe.context_tokens)),
+        ("tokenizer_config.json", demo_judge.tokenizer_config()),
         ("training.json", facts),
     ):
         (folder / name).write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")

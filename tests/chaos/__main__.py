@@ -18,6 +18,7 @@ from evaluator.adapters import store_from_url
 from evaluator.adapters.folder import FolderStore
 from evaluator.intake import intake
 from evaluator.layout import checkpoints_prefix
+from evaluator.ports import ObjectStore
 from evaluator.storage.runs import Selection, start_run
 from evaluator.wiring import Services
 from tests.chaos import faults, oracle
@@ -282,11 +283,7 @@ def _judge(
     needed = sum(sound_calls.values())
     wasted = sum(max(0, asked[digest] - n) for digest, n in sound_calls.items())
     given_up = oracle.cancelled(database)
-    missing = {
-        key
-        for key in oracle.checkpoints(FolderStore(fleet.folder / "undisturbed")) - oracle.checkpoints(services.store)
-        if not any(key.startswith(checkpoints_prefix(*one)) for one in given_up)
-    }
+    missing = _missing(fleet, services.store, given_up)
     ended = oracle.rows(
         database, "SELECT interview_id, state, code FROM evaluation WHERE state NOT IN ('done', 'cancelled')"
     )
@@ -322,23 +319,32 @@ def _judge(
         "quarantine_equal": set(quarantined) == set(planted),
         "planted": planted,
         "open_rows": open_rows,
-        "settings": {
-            name: getattr(settings, name)
-            for name in (
-                "lease_s",
-                "heartbeat_s",
-                "tick_s",
-                "infrastructure_delay_s",
-                "content_delay_s",
-                "soft_shutdown_s",
-                "engine_timeout_s",
-            )
-            if hasattr(settings, name)
-        }
-        | {"nodes": fleet.nodes_wanted, "slots": fleet.slots, "engine_delay_ms": fleet.delay_ms},
+        "settings": _told(fleet),
     }
     report["broken"] = _broken(report, missed, planned, settings)
     return report
+
+
+def _missing(fleet: Fleet, store: ObjectStore, given_up: set[oracle.Made]) -> set[str]:
+    """Checkpoints of the undisturbed run that are not there; those of evaluations that were given up aside."""
+    absent = oracle.checkpoints(FolderStore(fleet.folder / "undisturbed")) - oracle.checkpoints(store)
+    aside = tuple(checkpoints_prefix(*one) for one in given_up)
+    return {key for key in absent if not key.startswith(aside)}
+
+
+def _told(fleet: Fleet) -> dict[str, Any]:
+    """The clocks and sizes that the figures belong to."""
+    clocks = (
+        "lease_s",
+        "heartbeat_s",
+        "tick_s",
+        "infrastructure_delay_s",
+        "content_delay_s",
+        "soft_shutdown_s",
+        "engine_timeout_s",
+    )
+    sizes = {"nodes": fleet.nodes_wanted, "slots": fleet.slots, "engine_delay_ms": fleet.delay_ms}
+    return {name: getattr(fleet.settings, name) for name in clocks} | sizes
 
 
 def _broken(report: dict[str, Any], missed: list[str], planned: list[str], settings: Any) -> list[str]:

@@ -10,7 +10,7 @@ from evaluator.layout import checkpoint_key
 from evaluator.storage.evaluations import expire_leases, fail, finalize, note_section, release
 from evaluator.storage.runs import close_runs
 from tests.commands import debrief
-from tests.integration.storage.builders import a_claim, a_scorecard, claimed, overslept, prepared, row_of
+from tests.integration.storage.builders import a_claim, a_scorecard, claimed, overslept, prepared, row_of, rows
 
 USAGE = 2
 
@@ -185,3 +185,45 @@ def test_history_is_read_by_programs(database, run):
 
     assert ["claimed", "quarantined"] == [event["kind"] for event in told]
     assert "section design: cut" == told[1]["detail"]["detail"]
+
+
+def judged(database) -> None:
+    """iv-1 has a scorecard, and its run is closed."""
+    prepared(database)
+    claim = a_claim(database)
+    with database.begin() as db:
+        finalize(db, claim, a_scorecard(claim), {})
+        close_runs(db)
+
+
+def test_rescore_opens_a_run_for_another_replicate(database, run):
+    """Its name is told, and how to go on; the scorecard that there is stays."""
+    judged(database)
+
+    done = run("scorecard", "rescore", "iv-1", "--reason", "the manager doubts it", "--name", "again")
+
+    assert (0, "again") == (done.code, run("--json", "run", "status", "again").json()["run"])
+    assert "debrief run resume again" in done.out
+    assert [("done", 0), ("pending", 1)] == [
+        (row["state"], row["sampling"]["replicate"])
+        for row in rows(database, "SELECT state, sampling FROM evaluation ORDER BY id")
+    ]
+
+
+def test_rescore_may_be_tried_dry(database, run):
+    """It says what it would do, and opens nothing."""
+    judged(database)
+
+    done = run("scorecard", "rescore", "iv-1", "--reason", "the manager doubts it", "--dry-run")
+
+    assert (0, True) == (done.code, "Would judge again: 1 interviews" in done.out)
+    assert [{"n": 1}] == rows(database, "SELECT count(*) AS n FROM run")
+
+
+def test_rescore_of_what_has_no_scorecard_is_refused(database, run):
+    """By its name."""
+    prepared(database)
+
+    done = run("scorecard", "rescore", "iv-1", "--reason", "the manager doubts it")
+
+    assert (USAGE, True) == (done.code, "iv-1" in done.err)

@@ -5,6 +5,7 @@ import json
 import pytest
 from jinja2 import Environment
 
+from evaluator.embedded.demo_judge import BEGIN, CHAT_TEMPLATE, END, ID_TOKENS
 from evaluator.judging import Sampling
 from evaluator.prompts import judge_request
 from evaluator.transcript import segmented
@@ -12,7 +13,7 @@ from evaluator.verdict import Unscored, Verdict, parse_verdicts
 from live_agent.simulate.interview import simulate
 from live_agent.training.__main__ import seen, shipped_rubrics, training_rubrics, unseen
 from live_agent.training.samples import Truth, answer_of, samples, truths_of
-from live_agent.training.tokenizer import BEGIN, CHAT_TEMPLATE, END, ID_TOKENS, chat, frames, train_tokenizer
+from live_agent.training.tokenizer import chat, frames, train_tokenizer
 from tests.factories import a_completion
 
 RUBRICS = shipped_rubrics()
