@@ -11,7 +11,7 @@ export EXTRA
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap demo test chaos fuzz-formats injections judge-eval lint check clean
+.PHONY: help bootstrap demo test chaos fuzz-formats injections judge-eval train-judge lint check clean
 
 help:
 	@echo "make demo          set up, score simulated interviews, serve the pages until Ctrl-C (ONCE=1: exit after the table)"
@@ -20,6 +20,7 @@ help:
 	@echo "make chaos         break a fleet on purpose (INTERVIEWS=60 KILLS=12 SEED=1)"
 	@echo "make injections    say things to the judge: what is noticed, and with JUDGE=embedded what it changes"
 	@echo "make judge-eval    how far a judge finds again what simulated candidates were made to express"
+	@echo "make train-judge   train the demonstration judge again (MINUTES=120), from the banks to the weights, and install it"
 	@echo "make fuzz-formats  damage transcript files of every kind (MUTATIONS=10000 SEED=1)"
 	@echo "make clean         remove .venv and caches; the data in .debrief stays"
 	@echo "chaos, injections, judge-eval and fuzz-formats end in one line of JSON, and exit 0 when every promise held."
@@ -39,6 +40,9 @@ chaos: bootstrap
 
 judge-eval: bootstrap
 	@exec $(BIN)/python -m tests.judge_eval $(if $(INTERVIEWS),--interviews $(INTERVIEWS)) $(if $(JUDGE),--judge $(JUDGE)) $(if $(MODEL),--model $(MODEL))
+
+train-judge: bootstrap
+	@exec $(BIN)/python -m live_agent.training build/demo-judge --minutes $(or $(MINUTES),120) --install
 
 fuzz-formats: bootstrap
 	@exec $(BIN)/python -m tests.formats_fuzz --mutations $(or $(MUTATIONS),10000) --seed $(or $(SEED),1)

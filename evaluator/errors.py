@@ -6,7 +6,9 @@ DebriefError                      exit code 1 unless a subclass says otherwise
 │   ├── TranscriptFault               a transcript cannot be read, or has no candidate
 │   ├── ManifestFault                 an interview's manifest cannot be trusted
 │   ├── NotFound                      no row, rubric, run or object of that name
-│   └── Conflict                      the same name already stands for something else
+│   ├── Conflict                      the same name already stands for something else
+│   ├── Forbidden                     this person may not do that
+│   └── Stale                         somebody else was faster; look again, then decide
 ├── Unavailable                   4   a dependency is missing or misbehaves; nothing is lost, retry later
 │   ├── DatabaseUnavailable
 │   ├── BrokerUnavailable
@@ -75,6 +77,22 @@ class Conflict(UsageFault):
     """Raised when a name already stands for something else, such as a rubric version with another digest."""
 
     code = "conflict"
+
+
+class Forbidden(UsageFault):
+    """Raised when somebody asks for what they have no right to."""
+
+    code = "forbidden"
+
+
+class Stale(UsageFault):
+    """Raised when a change rests on what is no longer the newest: somebody else was faster, nothing was written."""
+
+    code = "stale"
+
+    def __init__(self, message: str, *, number: int | None = None) -> None:
+        super().__init__(message)
+        self.number = number  # of what stands there now, where known
 
 
 class Unavailable(DebriefError):

@@ -20,8 +20,10 @@ CONFIDENCE_MIN = 0.5  # below it more words are likely wrong than right: a level
 NOT_HEARD_WELL = "not_heard_well"
 SECTION_WORDS_MIN = 5  # of the candidate; "I don't really know." is no answer that a level can rest on
 
-# Judges that are known to mean nothing, with what must stand beside every score they give.
-JUDGE_NOTICES = {"demo-judge-untrained": "untrained demo judge: levels are noise"}
+# Judges that mean nothing for a real interview, with what must stand beside every score they give.
+JUDGE_NOTICES = {
+    "demo-judge": "demo judge: trained on simulated interviews only, meaningless for real ones",
+}
 
 State = Literal["scored", "needs_review", "unscorable"]
 AlertCode = Literal[

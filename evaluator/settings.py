@@ -63,8 +63,30 @@ class Settings(BaseSettings):
         default="", max_length=64, description="this machine's name in the accounts; its host name if empty"
     )
 
-    web_host: str = Field(default="127.0.0.1", description="loopback only until there is a login")
+    web_host: str = Field(default="127.0.0.1", description="beyond loopback only with a login provider (OIDC)")
     web_port: int = Field(default=8321, ge=0, le=65_535)
+    web_url: str | None = Field(
+        default=None,
+        max_length=200,
+        pattern=r"^https://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?/?$",
+        description="where browsers find the pages, https://debrief.example.org; TLS ends at a proxy of yours",
+    )
+    oidc_issuer: str | None = Field(
+        default=None,
+        max_length=200,
+        pattern=r"^(https://[^\s?#@]+|http://(127\.0\.0\.1|localhost|\[::1\]):[0-9]{1,5}(/[^\s?#@]*)?)$",
+        description="the login provider, exactly as it names itself",
+    )
+    oidc_client_id: str | None = Field(default=None, max_length=200)
+    oidc_client_secret: SecretStr | None = None
+    oidc_admins: str = Field(default="", description="administrators: subjects or verified e-mails, with commas")
+    webhook_hosts: str = Field(
+        default="",
+        max_length=10_000,
+        description="where webhooks may go: hooks.example.org, *.example.org:8443; nowhere if empty",
+    )
+    session_idle_minutes: int = Field(default=60, ge=1, le=1_440, description="unused for so long, a login ends")
+    session_hours: int = Field(default=12, ge=1, le=168, description="after so long, every login ends")
 
     @property
     def rubric_folders(self) -> tuple[Path, ...]:

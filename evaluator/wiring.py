@@ -21,6 +21,10 @@ from rubrics.model import Rubric
 if TYPE_CHECKING:  # the libraries behind these take a second to import, and few commands need all
     from evaluator.adapters.celery_queue import CeleryHints
     from evaluator.adapters.vllm import VllmEngine
+    from evaluator.adapters.webhooks import WebhookSender
+
+
+PAGE_CONNECTIONS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +37,12 @@ class Services:
     def database(self) -> Database:
         """PostgreSQL; two connections at most."""
         return Database(_required(self.settings.database_url, "DEBRIEF_DATABASE_URL"))
+
+    @cached_property
+    def page_database(self) -> Database:
+        """The same for the pages, which are asked for by many at once."""
+        url = _required(self.settings.database_url, "DEBRIEF_DATABASE_URL")
+        return Database(url, connections=PAGE_CONNECTIONS)
 
     @cached_property
     def store(self) -> ObjectStore:
@@ -113,9 +123,17 @@ class Services:
             model=self.model,
         )
 
+    @cached_property
+    def webhooks(self) -> "WebhookSender":
+        """Posts to webhooks, at the hosts that DEBRIEF_WEBHOOK_HOSTS allows."""
+        from evaluator.adapters.webhook_targets import host_rules
+        from evaluator.adapters.webhooks import WebhookSender
+
+        return WebhookSender(host_rules(self.settings.webhook_hosts))
+
     def close(self) -> None:
         """Closes the connections that were opened."""
-        for name in ("database", "hints"):
+        for name in ("database", "page_database", "hints"):
             if name in self.__dict__:
                 self.__dict__[name].close()
 
@@ -136,11 +154,14 @@ def _revealed(value: SecretStr | None) -> str | None:
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """The variables that give a child process these settings; with secrets, so never for a log."""
+    """The variables that give a child process these settings; with secrets, so never for a log.
+
+    What only the pages need stays here: a worker logs nobody in.
+    """
     values = {}
     for name in Settings.model_fields:
         value = getattr(settings, name)
-        if value is not None:
+        if value is not None and not name.startswith("oidc_"):
             plain = value.get_secret_value() if isinstance(value, SecretStr) else value
             values[f"DEBRIEF_{name.upper()}"] = str(plain)
     return values

@@ -7,11 +7,12 @@ from sqlalchemy import Connection, inspect, text
 
 from evaluator.errors import DatabaseUnavailable
 from evaluator.storage.database import Database
+from migrations import role
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0003"  # the newest step; a test holds it against the steps themselves, which are numbered in order
+HEAD = "0004"  # the newest step; a test holds it against the steps themselves, which are numbered in order
 _LOCK = 0x0DEB0001  # of the one who migrates; a second one waits
 
 
@@ -44,16 +45,18 @@ def upgrade(database: Database) -> tuple[str | None, str]:
     from alembic import command
 
     with database.begin() as db:
+        db.execute(text("SET LOCAL ROLE NONE"))  # tables belong to the URL's user, not to the product's role
         db.execute(text("SET LOCAL statement_timeout = 0"))
         db.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         before = current(db)
         _refuse_newer(database, before)
-        if before == HEAD:
-            return before, HEAD
-        settings = config()
-        settings.attributes["connection"] = db
-        command.upgrade(settings, "head")
-        return before, head()
+        if before != HEAD:
+            settings = config()
+            settings.attributes["connection"] = db
+            command.upgrade(settings, "head")
+        role.ensure(db)
+    database.reconnect()  # as the product's role, which there may not have been before
+    return before, HEAD
 
 
 def require_head(database: Database) -> None:

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from sqlalchemy import text
 
@@ -11,6 +12,10 @@ from evaluator import embedded
 from evaluator.embedded import Endpoints, Part
 from evaluator.storage.database import Database
 from migrations import history
+
+# How long an example takes says nothing on a machine that does other work at the same time.
+hypothesis.settings.register_profile("debrief", deadline=None)
+hypothesis.settings.load_profile("debrief")
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 _numbers = itertools.count(1)
@@ -31,9 +36,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _running(home: Path, part: Part) -> Iterator[Endpoints]:
-    from evaluator.commands.context import corpus
-
-    with embedded.start(home, frozenset({part}), corpus=corpus, say=lambda _: None) as running:
+    with embedded.start(home, frozenset({part}), say=lambda _: None) as running:
         yield running.endpoints
 
 

@@ -1,4 +1,4 @@
-"""The reconciler: expires leases, tops up hints, closes runs, takes in the inbox; any number may run.
+"""The reconciler: expires leases, tops up hints, closes runs, takes in the inbox, notifies; any number may run.
 
 Each step is bounded, stands alone in its transaction, and is done by whoever gets its advisory lock; others skip it.
 So it may be killed at any point: what was not committed did not happen, and the next tick finds it again. Intake goes
@@ -23,12 +23,13 @@ from evaluator.storage.runs import close_runs
 from evaluator.values import Frozen
 from evaluator.wiring import Services
 from workers.node import node_name
+from workers.notices import NoticesReport, send_notices
 
 log = logging.getLogger(__name__)
 
 HINTS_PER_SLOT = 2
 WORKER_SEEN_S = 30.0  # a worker that did not say for so long that it lives has no slots to fill
-INTAKE_GRACE_S = 3.0  # what the object at hand may take when the reconciler is told to stop
+BESIDE_GRACE_S = 3.0  # what the object or message at hand may take when the reconciler is told to stop
 
 
 class TickReport(Frozen):
@@ -38,6 +39,7 @@ class TickReport(Frozen):
     hints: int = 0
     closed: int = 0
     intake: IntakeReport = IntakeReport()
+    notices: NoticesReport = NoticesReport()
     failed: tuple[str, ...] = ()  # steps that could not be done
 
 
@@ -93,13 +95,18 @@ def _intake(services: Services) -> dict[str, object]:
     return {"intake": intake(services.database, services.store, services.find_rubric, wait=False)}
 
 
+def _notify(services: Services) -> dict[str, object]:
+    return {"notices": send_notices(services)}
+
+
 _STEPS: dict[Step, Callable[[Services], dict[str, object]]] = {  # in the order in which others wait for them
     "leases": _expire,
     "hints": _top_up,
     "runs": _close,
     "intake": _intake,
+    "notices": _notify,
 }
-BESIDE: tuple[Step, ...] = ("intake",)
+BESIDE: tuple[Step, ...] = ("intake", "notices")
 
 
 def _name(services: Services) -> str:
@@ -124,32 +131,41 @@ def say_goodbye(services: Services) -> None:
 def run_forever(services: Services, stop: threading.Event) -> None:
     """Ticks until told to stop; an outage is waited out."""
     try:
-        with _taking_in_beside(services.settings, stop):
+        with (
+            _beside(services.settings, stop, "intake", before=_await_store),
+            _beside(services.settings, stop, "notices"),
+        ):
             _repeat(services, [step for step in _STEPS if step not in BESIDE], stop, saying=be_seen)
     finally:
         say_goodbye(services)
 
 
 @contextmanager
-def _taking_in_beside(settings: Settings, stop: threading.Event) -> Iterator[None]:
-    """Intake in a thread of its own, with its own connections; it is told to stop when the block ends."""
+def _beside(
+    settings: Settings,
+    stop: threading.Event,
+    step: Step,
+    *,
+    before: Callable[[Services, threading.Event], None] = lambda *_: None,
+) -> Iterator[None]:
+    """A step in a thread of its own, with its own connections; it is told to stop when the block ends."""
     own = Services(settings=settings)
 
-    def take_in() -> None:
+    def work() -> None:
         try:
-            _await_store(own, stop)
-            _repeat(own, BESIDE, stop)
+            before(own, stop)
+            _repeat(own, (step,), stop)
         finally:
-            stop.set()  # a reconciler that takes nothing in any more must not look alive
+            stop.set()  # a reconciler that has lost one of its steps must not look alive
             own.close()
 
-    thread = threading.Thread(target=take_in, name="intake", daemon=True)
+    thread = threading.Thread(target=work, name=step, daemon=True)
     thread.start()
     try:
         yield
     finally:
         stop.set()
-        thread.join(timeout=INTAKE_GRACE_S)
+        thread.join(timeout=BESIDE_GRACE_S)
 
 
 def _await_store(services: Services, stop: threading.Event) -> None:

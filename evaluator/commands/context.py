@@ -34,7 +34,7 @@ def services(*parts: Part, check_database: bool = True, settings: Settings | Non
     settings = settings or read_settings()
     unset = embedded_parts(settings, parts)
     _refuse_what_ends_the_engine(settings, unset)
-    with embedded.start(settings.home, unset, corpus=corpus, say=say) as running:
+    with embedded.start(settings.home, unset, say=say) as running:
         found = Services(settings=with_endpoints(settings, running.endpoints))
         try:
             if Part.DATABASE in unset:
@@ -78,15 +78,3 @@ def with_endpoints(settings: Settings, endpoints: embedded.Endpoints) -> Setting
             "tokenizer": endpoints.tokenizer,
         }
     return settings.model_copy(update=update)
-
-
-def corpus() -> Iterable[str]:
-    """Text of the kind that the demonstration judge reads, for its tokenizer: the prompts of the shipped rubrics."""
-    from evaluator.prompts import system_prompt
-    from rubrics.library import library
-
-    for entry in library().entries:
-        for section in entry.rubric.sections:
-            yield system_prompt(section)
-            yield section.intro
-            yield from section.questions

@@ -16,6 +16,7 @@ from evaluator.commands.runs import ALL_PARTS, as_json, begin
 from evaluator.evaluation import COUNTS
 from evaluator.intake import intake
 from evaluator.runs import exit_code
+from evaluator.settings import read_settings
 from evaluator.storage.reading import InterviewRow, interviews
 from evaluator.storage.runs import RunStatus, Selection, run_list
 from evaluator.wiring import Services
@@ -32,6 +33,8 @@ def demo(
 ) -> None:
     """Simulate 12 interviews for two roles, score them with a real worker and engine, and show the scorecards."""
     began = time.monotonic()
+    if not once:
+        _check_pages()
     say("Debrief: simulated interviews, scored on this machine by real parts.")
     with services(*ALL_PARTS) as found:
         number = _next_number(found)
@@ -114,12 +117,24 @@ def _line(row: InterviewRow) -> tuple[str, ...]:
     return (row.candidate_ref, row.rubric, row.state.replace("_", " "), overall, coverage, str(row.alerts))
 
 
+def _check_pages() -> None:
+    """UsageFault for what would keep the pages from being served, before anything else is done."""
+    from evaluator.web.identity import access_of
+    from evaluator.web.serving import refuse_open
+
+    settings = read_settings()
+    refuse_open(settings.web_host, access_of(settings))
+
+
 def _serve(found: Services, port: int) -> None:
+    from evaluator.commands.login import announce
     from evaluator.web.app import create_app
+    from evaluator.web.identity import access_of
     from evaluator.web.serving import serving
 
-    app = create_app(found.database, found.store, version=__version__)
+    access = access_of(found.settings)
+    app = create_app(found.page_database, found.store, version=__version__, access=access)
     with serving(app, found.settings.web_host, port) as url:
-        put(f"Pages: {url}")
+        announce(found, access, url)
         say("Serving until Ctrl-C.")
         threading.Event().wait()

@@ -40,7 +40,7 @@ class Finding:
 
 
 def doctor() -> None:
-    """Check settings, rubrics, disk, database, broker, store and judge; starts nothing."""
+    """Check settings, rubrics, disk, login, database, broker, store and judge; starts nothing."""
     findings = list(_findings(read_settings()))
     code = max((f.exit_code for f in findings if f.state == "problem"), default=0)
     if out.json:
@@ -57,6 +57,7 @@ def doctor() -> None:
 def _findings(settings: Settings) -> Iterator[Finding]:
     yield from _rubrics(settings)
     yield _disk(settings.home)
+    yield _login(settings)
     unset = embedded_parts(settings, tuple(Part))
     if unset:
         yield from _embedded(settings.home, unset)
@@ -98,6 +99,23 @@ def _disk(home: Path) -> Finding:
         remedy = "free some space, or set DEBRIEF_HOME to a folder on another disk"
         return Finding(part="disk", state="problem", detail=detail, remedy=remedy, exit_code=EmbeddedFailed.exit_code)
     return Finding(part="disk", state="ok", detail=detail)
+
+
+def _login(settings: Settings) -> Finding:
+    """How people would come in to the pages, and whether their provider answers."""
+    from evaluator.web.identity import access_of
+    from evaluator.web.oidc import OpenIdLogin
+    from evaluator.web.serving import refuse_open
+
+    try:
+        access = access_of(settings)
+        refuse_open(settings.web_host, access)
+        if access.provider is None or access.web_url is None:
+            return Finding(part="login", state="ok", detail="one machine: pages on loopback, links by `debrief login`")
+        OpenIdLogin(access.provider, access.web_url).check()
+    except DebriefError as error:
+        return Finding(part="login", state="problem", detail=str(error), exit_code=error.exit_code)
+    return Finding(part="login", state="ok", detail=f"{access.provider.issuer} answers; pages at {access.web_url}")
 
 
 def _embedded(home: Path, parts: frozenset[Part]) -> Iterator[Finding]:

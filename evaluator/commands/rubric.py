@@ -25,7 +25,6 @@ from evaluator.commands.rubric_cost import (
 )
 from evaluator.commands.rubric_files import rubric_entry, rubric_files
 from evaluator.embedded import Part
-from evaluator.embedded.demo_judge import model_path
 from evaluator.errors import Conflict, EngineUnavailable, NotFound, RubricFault, UsageFault
 from evaluator.pipeline import fetch_transcript
 from evaluator.settings import read_settings
@@ -182,13 +181,8 @@ def _counter() -> Counter:
     settings = read_settings()
     if settings.tokenizer is not None:
         return Counter(count=token_counter(settings.tokenizer), name="the judge's tokenizer.json")
-    if settings.engine_url is None:
-        file = model_path(settings.home) / "tokenizer.json"
-        if file.is_file():
-            return Counter(
-                count=token_counter(file), name="the demonstration judge's tokenizer; larger ones need fewer"
-            )
-    elif settings.model is not None:
+    # The demonstration judge has a token for each frame of the prompt, so it counts too few for any other.
+    if settings.engine_url is not None and settings.model is not None:
         count = Services(settings=settings).count_tokens
         try:
             count("x")

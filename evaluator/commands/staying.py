@@ -36,11 +36,11 @@ def up(
 ) -> None:
     """Keep the embedded services running until Ctrl-C, and print the variables that name them."""
     from evaluator import embedded
-    from evaluator.commands.context import corpus, with_endpoints
+    from evaluator.commands.context import with_endpoints
 
     settings = read_settings()
     parts = (Part.DATABASE, Part.BROKER, Part.STORE, *((Part.ENGINE,) if engine else ()))
-    with embedded.start(settings.home, embedded_parts(settings, parts), corpus=corpus, say=say) as running:
+    with embedded.start(settings.home, embedded_parts(settings, parts), say=say) as running:
         found = Services(settings=with_endpoints(settings, running.endpoints))
         history.upgrade(found.database)
         values = environment(found.settings)
@@ -57,22 +57,27 @@ def up(
 
 
 def serve(
-    host: Annotated[str | None, typer.Option(help="loopback only until there is a login")] = None,
+    host: Annotated[str | None, typer.Option(help="beyond loopback only with a login provider")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65_535, help="0 takes a free one")] = None,
 ) -> None:
     """Serve the pages until Ctrl-C."""
+    from evaluator.commands.login import announce
     from evaluator.web.app import create_app
+    from evaluator.web.identity import access_of
+    from evaluator.web.serving import refuse_open
     from evaluator.web.serving import serve as serve_app
 
+    settings = read_settings()
+    access, host = access_of(settings), settings.web_host if host is None else host
+    refuse_open(host, access)  # before anything is started for it
     with services(Part.DATABASE, Part.STORE) as found:
         _show_config(found.settings)
-        app = create_app(found.database, found.store, version=__version__)
-        settings = found.settings
+        app = create_app(found.page_database, found.store, version=__version__, access=access)
         serve_app(
             app,
-            host if host is not None else settings.web_host,
+            host,
             port if port is not None else settings.web_port,
-            on_ready=lambda url: put(f"Pages: {url}"),
+            on_ready=lambda url: announce(found, access, url),
         )
 
 

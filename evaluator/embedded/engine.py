@@ -6,7 +6,6 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from importlib import metadata
 from importlib.util import find_spec
@@ -63,33 +62,32 @@ class Engine:
 
     home: Path
     api_key: str = field(repr=False)
-    corpus: Callable[[], Iterable[str]]
     name: str = "engine"
     title: str = "engine"
     ready_within_s: float = 300.0  # the first start also writes Python's bytecode
-    _model: Path | None = None
-
     model: str = demo_judge.SERVED_NAME
 
     @property
     def tokenizer(self) -> Path:
         """The judge's tokenizer.json."""
-        return demo_judge.model_path(self.home) / "tokenizer.json"
+        return demo_judge.TOKENIZER
 
     def url(self, port: int) -> str:
         """The OpenAI-compatible endpoint."""
         return f"http://{LOOPBACK}:{port}/v1"
 
     def prepare(self, run: Run, progress: Progress) -> None:  # noqa: ARG002 - as the protocol has it
-        """Build the demonstration judge on the first start."""
+        """See that vLLM and the judge's files are there."""
         if find_spec("vllm") is None:
             raise EmbeddedFailed(
                 f"vLLM is not installed. Install it with: {INSTALL} (or 'debrief[embedded,gpu]' on a GPU machine), "
                 "or set DEBRIEF_ENGINE_URL and DEBRIEF_MODEL to an endpoint of yours"
             )
-        if not demo_judge.model_path(self.home).is_dir():
-            progress.stage("building the untrained demo judge (first start only)")
-        self._model = demo_judge.ensure_demo_judge(self.home, self.corpus)
+        if not (demo_judge.FOLDER / "model.safetensors").is_file():
+            raise EmbeddedFailed(
+                f"the demonstration judge's weights are missing from {demo_judge.FOLDER}. Install debrief again, or "
+                "train them again with: make train-judge"
+            )
         progress.stage("loading")
 
     def launch(self, port: int) -> Launch:
@@ -120,7 +118,7 @@ class Engine:
         options = {
             "--host": LOOPBACK,
             "--port": str(port),
-            "--model": str(self._model),
+            "--model": str(demo_judge.FOLDER),
             "--served-model-name": self.model,
             # Without it a model may fill its whole answer with blanks; per request the option is ignored.
             "--structured-outputs-config": json.dumps({"backend": "xgrammar", "disable_any_whitespace": True}),

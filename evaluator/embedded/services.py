@@ -102,16 +102,15 @@ class Running:
                 self._say(f"{tenancy.title}: left running, another debrief command uses it")
 
 
-def start(home: Path, parts: frozenset[Part], *, corpus: Callable[[], Iterable[str]], say: Say) -> Running:
+def start(home: Path, parts: frozenset[Part], *, say: Say) -> Running:
     """Start the parts, all at once, or join those that another command already runs on this data folder.
 
-    `corpus` yields text like the judge's prompts, for the demonstration judge's tokenizer. `say` gets a line at each
-    step and at least every 5 s. EmbeddedFailed names the part, the reason and the log; nothing is left running then,
-    nor after Ctrl-C or SIGTERM at any moment.
+    `say` gets a line at each step and at least every 5 s. EmbeddedFailed names the part, the reason and the log;
+    nothing is left running then, nor after Ctrl-C or SIGTERM at any moment.
     """
     home = make_home(home)
     store_url = _make_store(home).as_uri() if Part.STORE in parts else None
-    services = _services(home, parts, corpus)
+    services = _services(home, parts)
     starting = [_Starting(service, home) for service in services]
     with _terminable():
         try:
@@ -172,12 +171,10 @@ def _make_store(home: Path) -> Path:
     return folder
 
 
-def _services(
-    home: Path, parts: frozenset[Part], corpus: Callable[[], Iterable[str]]
-) -> tuple[postgres.Postgres | valkey.Valkey | engine.Engine, ...]:
+def _services(home: Path, parts: frozenset[Part]) -> tuple[postgres.Postgres | valkey.Valkey | engine.Engine, ...]:
     services: list[postgres.Postgres | valkey.Valkey | engine.Engine] = []
     if Part.ENGINE in parts:  # the slowest first
-        services.append(engine.Engine(home=home, api_key=secret(home, "engine"), corpus=corpus))
+        services.append(engine.Engine(home=home, api_key=secret(home, "engine")))
     if Part.DATABASE in parts:
         services.append(postgres.Postgres(home=home, password=secret(home, "postgres")))
     if Part.BROKER in parts:

@@ -1,17 +1,19 @@
 """Connections and transactions; foreign errors become ours here."""
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from evaluator.errors import DatabaseUnavailable, UsageFault
+from evaluator.storage.tables import APP_ROLE
 
 CONNECT_TIMEOUT_S = 5
 PING_WITHIN_S = 5.0  # a pooled connection that does not answer by then is replaced
@@ -25,11 +27,21 @@ _UNMIGRATED = frozenset({"42P01", "42703", "3F000"})  # undefined table, column,
 _OUTAGE_CLASSES = frozenset({"08", "28", "3D", "40", "53", "57", "58"})
 _OUTAGES = frozenset({"25006", "25P03", "42501"})  # read-only, idle for too long, no permission
 
+# One answer, also where there is nothing to adopt: no such role (a database that was not migrated yet), no right to
+# become it, or none of its rights in this database, since roles belong to the whole server.
+_ADOPT = """
+    SELECT set_config('role', r.rolname, false) FROM pg_roles r
+    WHERE r.rolname = %s AND pg_has_role(r.oid,
+            CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END)
+        AND has_table_privilege(r.oid, to_regclass('human_record')::oid, 'SELECT')
+"""
+
 
 class BoundedConnection(psycopg.Connection[Any]):
     """A connection that waits for each answer only so long: a frozen server keeps no time limit of its own."""
 
     answer_within_s: float | None = PATIENCE_S + ANSWER_MARGIN_S  # None: for ever
+    generation: int = 0  # how often everything had to be connected anew when it was made
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         """The generator's result; OperationalError, and the connection is closed, when the server says nothing."""
@@ -48,10 +60,13 @@ class Database:
     statement of it within the patience.
     """
 
-    def __init__(self, url: str, *, connections: int = 2, patience_s: float = PATIENCE_S) -> None:
+    def __init__(
+        self, url: str, *, connections: int = 2, patience_s: float = PATIENCE_S, role: str | None = APP_ROLE
+    ) -> None:
         """url: `postgresql://user:password@host:port/name`; connections: the most held at once by this process.
 
-        patience_s: how long a statement may take.
+        patience_s: how long a statement may take. role: whom to act as where the URL's user may, so that what is
+        append-only stays so whatever the code does; None: as the URL's user.
         """
         try:
             parsed = make_url(url)
@@ -82,6 +97,8 @@ class Database:
             },
         )
         self._answer_within_s = patience_s + ANSWER_MARGIN_S
+        self._role = role
+        self._generation = 0
         event.listen(self.engine, "do_connect", self._connect)
         event.listen(self.engine, "checkin", self._wait_for_pings)
         event.listen(self.engine, "checkout", self._wait_for_statements)
@@ -108,8 +125,12 @@ class Database:
             raise
 
     def _connect(self, _dialect: object, _record: object, arguments: Any, parameters: Any) -> BoundedConnection:
+        started_at, generation = time.monotonic(), self._generation
         connection = BoundedConnection.connect(*arguments, **parameters)
-        connection.answer_within_s = self._answer_within_s
+        if self._role is not None:
+            connection.answer_within_s = max(CONNECT_TIMEOUT_S - (time.monotonic() - started_at), ANSWER_MARGIN_S)
+            _adopt(connection, self._role)
+        connection.generation, connection.answer_within_s = generation, self._answer_within_s
         return connection
 
     def _wait_for_pings(self, connection: BoundedConnection | None, _record: object) -> None:
@@ -117,11 +138,33 @@ class Database:
             connection.answer_within_s = min(PING_WITHIN_S, self._answer_within_s)
 
     def _wait_for_statements(self, connection: BoundedConnection, _record: object, _proxy: object) -> None:
+        if connection.generation != self._generation:
+            raise DisconnectionError  # the pool makes another one
         connection.answer_within_s = self._answer_within_s
+
+    def reconnect(self) -> None:
+        """Replaces each connection before its next transaction: whom it may act as has changed."""
+        self._generation += 1
 
     def close(self) -> None:
         """Closes pooled connections."""
         self.engine.dispose()
+
+
+def is_protected(db: Connection) -> bool:
+    """Whether this connection can neither change nor delete what is append-only."""
+    query = "SELECT has_table_privilege('scorecard', 'UPDATE') OR has_table_privilege('scorecard', 'DELETE')"
+    return not db.execute(text(query)).scalar_one()
+
+
+def _adopt(connection: BoundedConnection, role: str) -> None:
+    """Acts as this role from here on, where that is possible."""
+    try:
+        connection.execute(_ADOPT, [role])
+        connection.commit()  # a rollback would take it back
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _follow_time_limit(_: Connection, cursor: Any, statement: str, *_more: object) -> None:

@@ -16,6 +16,7 @@ from evaluator.judging import Sampling, Work
 from evaluator.scorecard import Scorecard
 from evaluator.storage.interviews import load_rubric
 from evaluator.storage.tables import evaluation, evaluation_event, node, scorecard
+from evaluator.storage.webhooks import announce_scorecard
 from evaluator.values import Frozen, canonical, sha256
 
 FORGOTTEN_AFTER_S = 86_400.0
@@ -153,6 +154,7 @@ def finalize(db: Connection, claim: Claim, body: Scorecard, execution: Mapping[s
         )
     )
     tell(db, claim.id, "done", fence=claim.fence, worker=claim.worker, run_id=claim.run_id, state=body.state)
+    announce_scorecard(db, scorecard_id)
     return scorecard_id
 
 

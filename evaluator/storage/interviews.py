@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from evaluator.errors import Conflict, NotFound
 from evaluator.manifest import CONSENT_DENIED as CONSENT_DENIED  # noqa: PLC0414  said again for its readers
 from evaluator.manifest import Manifest, consent_after
-from evaluator.storage.tables import evaluation, evaluation_event, intake_rejection, interview, rubric
+from evaluator.storage.tables import evaluation, evaluation_event, intake_rejection, interview, requisition, rubric
 from rubrics.model import Rubric
 
 
@@ -55,9 +55,11 @@ def rationales_asked(db: Connection) -> bool:
 def take_in(db: Connection, manifest: Manifest) -> Literal["new", "updated", "unchanged"]:
     """Writes the interview's row from its manifest; the same manifest again changes nothing.
 
-    A denial of consent that is known stays, unless this manifest holds a grant dated later.
+    A denial of consent that is known stays, unless this manifest holds a grant dated later. A requisition that is new
+    here gets its row.
     """
     row = _interview_row(manifest)
+    db.execute(insert(requisition).values(id=manifest.requisition).on_conflict_do_nothing())
     inserted = db.execute(insert(interview).values(row).on_conflict_do_nothing().returning(interview.c.id)).first()
     if inserted is not None:
         return "new"

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from evaluator.errors import NotFound
-from evaluator.manifest import RecordingRef
+from evaluator.manifest import RecordingRef, SectionsBy
 from evaluator.scorecard import Scorecard
 from evaluator.values import Frozen
 
@@ -51,6 +51,7 @@ class StoredScorecard(Frozen):
     transcript_key: str
     transcript_sha256: str
     recording: RecordingRef
+    sections_by: SectionsBy | None = None  # who told the sections of an imported interview
     body: Scorecard
     body_sha256: str
     execution: dict[str, Any]
@@ -124,7 +125,7 @@ def interview_count(db: Connection) -> int:
 _SCORECARD = """
     SELECT s.id, s.interview_id, i.candidate_ref, i.requisition, e.rubric_id, e.rubric_version,
         i.started_at AS interviewed_at, e.transcript_key, e.transcript_sha256, i.manifest -> 'recording' AS recording,
-        s.body, s.body_sha256, s.execution, s.created_at, r.name AS run,
+        i.manifest -> 'sections_by' AS sections_by, s.body, s.body_sha256, s.execution, s.created_at, r.name AS run,
         (SELECT n.id FROM scorecard n WHERE n.interview_id = s.interview_id AND n.created_at > s.created_at
          ORDER BY n.created_at DESC LIMIT 1) AS superseded_by
     FROM scorecard s JOIN evaluation e ON e.id = s.evaluation_id JOIN interview i ON i.id = s.interview_id
@@ -158,6 +159,78 @@ def scorecards(
     query = text(f"{_SCORECARD} WHERE {' AND '.join(where)} ORDER BY s.id LIMIT :limit")
     rows = db.execute(query, {**values, "limit": min(limit, PAGE_MAX)}).mappings()
     return [StoredScorecard.model_validate(dict(row)) for row in rows]
+
+
+class SpokenInterview(Frozen):
+    """What is needed to show what was said in an interview."""
+
+    id: str
+    candidate_ref: str
+    requisition: str
+    rubric_id: str
+    rubric_version: str
+    started_at: datetime | None
+    transcript_key: str
+    transcript_sha256: str
+    recording: RecordingRef
+    sections_by: SectionsBy | None
+
+
+def find_spoken(db: Connection, interview_id: str) -> SpokenInterview:
+    """Where an interview's transcript and recording are; NotFound."""
+    query = text(
+        "SELECT id, candidate_ref, requisition, rubric_id, rubric_version, started_at, transcript_key, "
+        "transcript_sha256, manifest -> 'recording' AS recording, manifest -> 'sections_by' AS sections_by "
+        "FROM interview WHERE id = :id"
+    )
+    row = db.execute(query, {"id": interview_id}).mappings().first()
+    if row is None:
+        raise NotFound(f"interview {interview_id} is not known here; it may still wait in the inbox: debrief intake")
+    return SpokenInterview.model_validate(dict(row))
+
+
+class ReleasedRubric(Frozen):
+    """A released rubric version with what has become of it."""
+
+    id: str
+    version: str
+    title: str
+    role: str
+    sections: int
+    criteria: int
+    released_at: datetime
+    digest: str
+    interviews: int  # that are meant for it
+
+
+_RELEASED = """
+    SELECT r.id, r.version, r.body ->> 'title' AS title, r.body ->> 'role' AS role, r.released_at, r.digest,
+        jsonb_array_length(r.body -> 'sections') AS sections,
+        jsonb_array_length(jsonb_path_query_array(r.body, '$.sections[*].criteria[*]')) AS criteria,
+        (SELECT count(*) FROM interview i WHERE i.rubric_id = r.id AND i.rubric_version = r.version) AS interviews
+    FROM rubric r
+"""
+
+
+def released(db: Connection, rubric_id: str | None = None, *, limit: int = 500) -> Sequence[ReleasedRubric]:
+    """Rubric versions, of one rubric or of all, by id and release, the newest first."""
+    query = text(
+        f"{_RELEASED} WHERE (cast(:id AS text) IS NULL OR r.id = :id) ORDER BY r.id, r.released_at DESC LIMIT :limit"
+    )
+    rows = db.execute(query, {"id": rubric_id, "limit": limit}).mappings()
+    return [ReleasedRubric.model_validate(dict(row)) for row in rows]
+
+
+def rubric_refs(db: Connection, *, limit: int = 500) -> tuple[str, ...]:
+    """All released versions as `id@version`, by id, the newest first."""
+    query = text("SELECT id || '@' || version FROM rubric ORDER BY id, released_at DESC LIMIT :limit")
+    return tuple(db.execute(query, {"limit": limit}).scalars())
+
+
+def interviews_by_requisition(db: Connection) -> dict[str, int]:
+    """Requisition -> how many interviews it has."""
+    query = text("SELECT requisition, count(*) AS n FROM interview GROUP BY requisition")
+    return {row.requisition: row.n for row in db.execute(query)}
 
 
 class Event(Frozen):

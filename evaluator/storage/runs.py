@@ -31,6 +31,7 @@ from evaluator.prompts import PROMPT_VERSION, evaluation_key
 from evaluator.storage.evaluations import tell
 from evaluator.storage.interviews import CONSENT_DENIED
 from evaluator.storage.tables import evaluation, interview, rubric, run, run_member
+from evaluator.storage.webhooks import announce_run
 from evaluator.values import Frozen
 
 BATCH_ROWS = 1_000
@@ -534,6 +535,7 @@ def close_run(db: Connection, run_id: int, *, because: str) -> None:
         .where(run.c.id == run_id, run.c.state != "closed")
         .values(state="closed", closed_because=because, closed_at=func.clock_timestamp())
     )
+    announce_run(db, run_id, run_counts(db, run_id))
 
 
 def close_run_named(db: Connection, name: str, *, because: str) -> None:

@@ -2,9 +2,12 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
+    Computed,
     DateTime,
+    Double,
     ForeignKey,
     Identity,
     Index,
@@ -16,7 +19,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 metadata = MetaData(
     naming_convention={
@@ -38,6 +41,11 @@ def _one_of(column: str, *values: str) -> CheckConstraint:
     listed = ", ".join(f"'{value}'" for value in values)
     return CheckConstraint(f"{column} IN ({listed})", name=column)
 
+
+TRANSCRIPT_ALERTS = (  # those that are computed without the judge
+    "jsonb_array_length(jsonb_path_query_array(body, "
+    """'$."alerts"[*]?(@."code" == "speaks_to_judge" || @."code" == "section_missing")'::jsonpath))"""
+)
 
 rubric = Table(
     "rubric",
@@ -70,6 +78,12 @@ interview = Table(
 )
 Index("ix_interview_taken_in_at_id", interview.c.taken_in_at.desc(), interview.c.id)
 Index("ix_interview_requisition", interview.c.requisition)
+Index("ix_interview_requisition_taken_in_at", interview.c.requisition, interview.c.taken_in_at, interview.c.id)
+Index(
+    "ix_interview_interviewed_at",
+    text("COALESCE(started_at, '-infinity'::timestamp with time zone)"),
+    interview.c.id,
+)
 
 intake_rejection = Table(
     "intake_rejection",
@@ -126,6 +140,8 @@ Index(
     postgresql_where=evaluation.c.state == "running",
 )
 
+Index("ix_evaluation_interview_id_id", evaluation.c.interview_id, evaluation.c.id)
+
 evaluation_event = Table(
     "evaluation_event",
     metadata,
@@ -151,6 +167,10 @@ scorecard = Table(
     Column("body", JSONB, nullable=False),
     Column("body_sha256", Text, nullable=False),
     Column("execution", JSONB, nullable=False),  # engine, tokens, timings: facts, never part of the body
+    # Of the body, which PostgreSQL keeps apart from the row: a list of ten thousand must not open each.
+    Column("overall", Double, Computed("((body #>> '{overall,value}'::text[]))::double precision", persisted=True)),
+    Column("alerts", Integer, Computed("jsonb_array_length((body -> 'alerts'::text))", persisted=True)),
+    Column("transcript_alerts", Integer, Computed(TRANSCRIPT_ALERTS, persisted=True)),
     _moment("created_at", now=True),
     _one_of("state", "scored", "needs_review", "unscorable"),
 )
@@ -213,3 +233,200 @@ Index(
     calibration.c.rubric_version,
     calibration.c.id,
 )
+
+requisition = Table(
+    "requisition",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("title", Text, nullable=False, server_default=text("''")),
+    Column("blind", Boolean, nullable=False, server_default=text("false")),
+    Column("reviewers_needed", Integer, nullable=False, server_default=text("1")),
+    _moment("created_at", now=True),
+    CheckConstraint("reviewers_needed BETWEEN 1 AND 9", name="reviewers_needed"),
+)
+
+person = Table(
+    "person",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("issuer", Text, nullable=False),  # who vouches for them; `local` on one machine
+    Column("subject", Text, nullable=False),  # their name there, which never changes
+    Column("name", Text, nullable=False),  # as people call them; never in logs
+    Column("admin", Boolean, nullable=False, server_default=text("false")),
+    Column("active", Boolean, nullable=False, server_default=text("true")),
+    _moment("created_at", now=True),
+    UniqueConstraint("issuer", "subject"),
+)
+
+membership = Table(
+    "membership",
+    metadata,
+    Column("requisition", Text, ForeignKey("requisition.id"), primary_key=True),
+    Column("person_id", BigInteger, ForeignKey("person.id"), primary_key=True),
+    Column("role", Text, primary_key=True),
+    _moment("since", now=True),
+    _one_of("role", "recruiter", "hiring_manager", "reviewer"),
+)
+Index("ix_membership_person_id", membership.c.person_id)
+
+session = Table(
+    "session",  # the token itself is nowhere
+    metadata,
+    Column("id_sha256", Text, primary_key=True),
+    Column("person_id", BigInteger, ForeignKey("person.id"), nullable=False),
+    Column("csrf_sha256", Text, nullable=False),
+    _moment("created_at", now=True),
+    _moment("seen_at", now=True),
+    _moment("ends_at"),
+)
+Index("ix_session_person_id", session.c.person_id)
+
+login_link = Table(
+    "login_link",
+    metadata,
+    Column("token_sha256", Text, primary_key=True),
+    Column("person_id", BigInteger, ForeignKey("person.id"), nullable=False),
+    _moment("created_at", now=True),
+    _moment("ends_at"),
+    _moment("used_at", nullable=True),
+)
+
+api_token = Table(
+    "api_token",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("person_id", BigInteger, ForeignKey("person.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("token_sha256", Text, nullable=False, unique=True),
+    Column("scopes", ARRAY(Text), nullable=False),
+    _moment("created_at", now=True),
+    _moment("ends_at"),
+    _moment("revoked_at", nullable=True),
+    _moment("used_at", nullable=True),
+)
+Index("ix_api_token_person_id", api_token.c.person_id)
+
+assignment = Table(
+    "assignment",
+    metadata,
+    Column("interview_id", Text, ForeignKey("interview.id"), primary_key=True),
+    Column("person_id", BigInteger, ForeignKey("person.id"), primary_key=True),
+    Column("assigned_by", BigInteger),  # a person; null: the command line
+    _moment("at", now=True),
+)
+Index("ix_assignment_person_id", assignment.c.person_id)
+
+review_draft = Table(
+    "review_draft",  # a person's own, changed as they like until they submit
+    metadata,
+    Column("scorecard_id", Text, ForeignKey("scorecard.id"), primary_key=True),
+    Column("person_id", BigInteger, ForeignKey("person.id"), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("body", JSONB, nullable=False),
+    _moment("updated_at", now=True),
+)
+
+human_record = Table(
+    "human_record",  # append-only: what people did to a scorecard
+    metadata,
+    Column("scorecard_id", Text, ForeignKey("scorecard.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("person_id", BigInteger, ForeignKey("person.id")),  # null: the command line
+    Column("person", Text, nullable=False),  # their name then
+    Column("kind", Text, nullable=False),
+    Column("act", JSONB, nullable=False),
+    _moment("at", now=True),
+    _one_of("kind", "review", "final", "recommendation", "dismissal", "restoration"),
+    CheckConstraint("number >= 1", name="number"),
+)
+Index(
+    "ix_human_record_first_scores",  # a person's own scores of a scorecard are given once
+    human_record.c.scorecard_id,
+    human_record.c.person_id,
+    unique=True,
+    postgresql_where=human_record.c.kind == "review",
+)
+
+audit = Table(
+    "audit",  # append-only; each row's digest covers the one before
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    _moment("at", now=True),
+    Column("person_id", BigInteger),  # null: the command line
+    Column("person", Text, nullable=False),  # their name then
+    Column("entry", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("requisition", Text),
+    Column("detail", JSONB, nullable=False),
+    Column("previous_sha256", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    _one_of("entry", "session", "token", "command"),
+)
+for _filter in ("person_id", "action", "requisition"):
+    Index(f"ix_audit_{_filter}_id", audit.c[_filter], audit.c.id)
+
+saved_view = Table(
+    "saved_view",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("person_id", BigInteger, ForeignKey("person.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("query", Text, nullable=False),  # of the page's address
+    _moment("created_at", now=True),
+    UniqueConstraint("person_id", "name"),
+)
+
+webhook = Table(
+    "webhook",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("requisition", Text, ForeignKey("requisition.id")),  # null: all
+    Column("url", Text, nullable=False),
+    Column("secret", Text, nullable=False),  # what messages are signed with, so it is needed as it is
+    Column("events", ARRAY(Text), nullable=False),
+    Column("active", Boolean, nullable=False, server_default=text("true")),
+    Column("created_by", BigInteger),  # a person; null: the command line
+    _moment("created_at", now=True),
+)
+
+webhook_delivery = Table(
+    "webhook_delivery",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("webhook_id", BigInteger, ForeignKey("webhook.id"), nullable=False),
+    Column("message_id", Text, nullable=False, unique=True),
+    Column("event", Text, nullable=False),
+    Column("body", JSONB, nullable=False),
+    Column("state", Text, nullable=False, server_default=text("'pending'")),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    _moment("not_before", now=True),
+    Column("status", Integer),  # the last answer's; null: there was none
+    Column("error", Text),
+    _moment("created_at", now=True),
+    _moment("delivered_at", nullable=True),
+    _one_of("state", "pending", "delivered", "failed"),
+)
+Index("ix_webhook_delivery_webhook_id", webhook_delivery.c.webhook_id, webhook_delivery.c.id)
+Index(
+    "ix_webhook_delivery_due",
+    webhook_delivery.c.not_before,
+    postgresql_where=webhook_delivery.c.state == "pending",
+)
+
+idempotency = Table(
+    "idempotency",  # answers to requests that carry an Idempotency-Key
+    metadata,
+    Column("person_id", BigInteger, ForeignKey("person.id"), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("request_sha256", Text, nullable=False),
+    Column("status", Integer),  # null: the first request has not been answered yet
+    Column("body", JSONB),
+    Column("headers", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+    _moment("at", now=True),
+)
+Index("ix_idempotency_at", idempotency.c.at)
+
+APP_ROLE = "debrief_app"  # what the running product acts as; migrations make it
+APPEND_ONLY = frozenset({"scorecard", "human_record", "audit", "evaluation_event", "calibration", "rubric"})
+"""Tables in which that role may neither change nor delete a row."""

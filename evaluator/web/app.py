@@ -1,33 +1,88 @@
-"""The web application: routes, templates and failures put together; what it serves is in evaluator.web.pages."""
+"""The web application: routes with what each needs, templates and failures put together; pages are made elsewhere."""
 
 from importlib.resources import files
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from evaluator.errors import DebriefError
 from evaluator.ports import ObjectStore
 from evaluator.storage.database import Database
-from evaluator.web.guard import Guard
-from evaluator.web.pages import Pages
-from evaluator.web.problems import Problem, problem_of, respond
-from evaluator.web.words import ADVICE, iso, utc, visible
+from evaluator.web.accounts import Accounts
+from evaluator.web.entrance import Entrance
+from evaluator.web.guard import TOO_LARGE, Guard
+from evaluator.web.identity import ONE_MACHINE, Access, login_address
+from evaluator.web.oidc import CALLBACK, OpenIdLogin
+from evaluator.web.pages import (
+    InterviewPages,
+    RequisitionPages,
+    RubricPages,
+    RunPages,
+    ScorecardPages,
+    ServicePages,
+    Site,
+    TranscriptPages,
+)
+from evaluator.web.problems import Problem, problem_of, respond, wants_json
+from evaluator.web.rights import (
+    SAFE,
+    DatabaseGate,
+    Globally,
+    InRequisition,
+    Public,
+    SignedIn,
+    Somewhere,
+    add,
+    of_interview,
+    of_scorecard,
+    open_gate,
+    routes,
+)
+from evaluator.words import ADVICE, iso, utc, visible
+
+POST = ("POST",)
+STATIC_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
 
 
-def create_app(database: Database, store: ObjectStore, *, version: str) -> FastAPI:
-    """The read-only pages and their JSON over this database and store; nothing is opened before the first request."""
+def create_app(
+    database: Database,
+    store: ObjectStore,
+    *,
+    version: str,
+    access: Access = ONE_MACHINE,
+    openid: OpenIdLogin | None = None,
+) -> FastAPI:
+    """The pages and their JSON over this database and store; nothing is opened before the first request.
+
+    openid: another way to the login provider that `access` names than over the network's usual one.
+    """
     templates = _templates()
-    style = files("evaluator.web").joinpath("static/site.css").read_bytes()
-    pages = Pages(database=database, store=store, templates=templates, version=version, style=style)
     # No interactive documentation: it would be loaded from a third party's servers.
-    app = FastAPI(title="Debrief", version=version, docs_url=None, redoc_url=None, openapi_url=None)
-    _add_routes(app, pages)
+    # No redirects to addresses without a last slash: they would name the scheme, which a proxy before us has changed.
+    app = FastAPI(
+        title="Debrief", version=version, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
+    )
+    open_gate(app, DatabaseGate(database=database, access=access))
+    if openid is None and access.provider is not None and access.web_url is not None:
+        openid = OpenIdLogin(access.provider, access.web_url)
+    app.state.openid = openid
+    entrance = Entrance(database=database, access=access, openid=openid, templates=templates, version=version)
+    site = Site(database=database, store=store, templates=templates, version=version)
+    _add_static(app)
+    _add_pages(app, site)
+    _add_entrance(app, entrance)
+    _add_accounts(app, Accounts(site=site, access=access))
+    routes(app)  # fails here, not later, should one have come in unguarded
     _add_failures(app, templates)
     app.add_middleware(
-        Guard, refuse=lambda request, status, detail: respond(request, _http_problem(status, detail), templates)
+        Guard,
+        host=urlsplit(access.web_url).netloc if access.web_url else None,
+        refuse=lambda request, status, detail: respond(request, _http_problem(status, detail), templates),
     )
     return app
 
@@ -45,18 +100,71 @@ def _templates() -> Environment:
     return environment
 
 
-def _add_routes(app: FastAPI, pages: Pages) -> None:
-    for path, handler in (
-        ("/", pages.home),
-        ("/interviews", pages.interviews),
-        ("/interviews/{interview_id}", pages.interview),
-        ("/scorecards/{ref}.json", pages.scorecard_data),  # before the page: its path would match this one too
-        ("/scorecards/{ref}", pages.scorecard),
-        ("/static/site.css", pages.stylesheet),
-        ("/livez", pages.livez),
-        ("/version", pages.version_of),
+def _add_pages(app: FastAPI, site: Site) -> None:
+    service, rubrics, requisitions = ServicePages(site=site), RubricPages(site=site), RequisitionPages(site=site)
+    runs, transcripts = RunPages(site=site), TranscriptPages(site=site)
+    in_interview, somewhere = InRequisition("see_interviews", of_interview), Somewhere("see_interviews")
+    see_rubrics, see_runs = Globally("see_rubrics"), Globally("see_runs")
+    for path, handler, needs in (
+        ("/", service.home, Public()),
+        ("/livez", service.livez, Public()),
+        ("/version", service.version_of, Public()),
+        ("/interviews/{interview_id}/transcript", transcripts.transcript, in_interview),
+        ("/rubrics", rubrics.rubrics, see_rubrics),
+        ("/rubrics/{rubric_id}", rubrics.newest, see_rubrics),
+        ("/rubrics/{rubric_id}/{version}", rubrics.rubric, see_rubrics),
+        ("/runs", runs.runs, see_runs),
+        ("/runs/{name}.json", runs.run_data, see_runs),  # before the page, which would match it too
+        ("/runs/{name}", runs.run, see_runs),
+        ("/requisitions", requisitions.requisitions, somewhere),
     ):
-        app.add_api_route(path, handler, methods=["GET", "HEAD"], response_model=None)
+        add(app, path, handler, needs=needs)
+    _add_interviews(app, InterviewPages(site=site), ScorecardPages(site=site))
+
+
+def _add_interviews(app: FastAPI, interviews: InterviewPages, scorecards: ScorecardPages) -> None:
+    in_interview, in_scorecard = (InRequisition("see_interviews", place) for place in (of_interview, of_scorecard))
+    add(app, "/interviews", interviews.interviews, needs=Somewhere("see_interviews"))
+    add(app, "/interviews/{interview_id}", interviews.interview, needs=in_interview)
+    add(app, "/scorecards/{ref}.json", scorecards.scorecard_data, needs=in_scorecard)  # before the page, as above
+    add(app, "/scorecards/{ref}", scorecards.scorecard, needs=in_scorecard)
+    add(app, "/views", interviews.save_view, needs=SignedIn(), methods=POST)
+    add(app, "/views/{view_id}/delete", interviews.delete_view, needs=SignedIn(), methods=POST)
+
+
+def _add_static(app: FastAPI) -> None:
+    """The few files of the folder, by their names alone: no path leads out of it."""
+    folder = files("evaluator.web").joinpath("static")
+    kept = {f.name: f.read_bytes() for f in folder.iterdir() if f.name.rpartition(".")[2] in STATIC_TYPES}
+
+    def static(name: str) -> Response:
+        if name not in kept:
+            raise HTTPException(404)
+        return Response(kept[name], media_type=STATIC_TYPES[name.rpartition(".")[2]])
+
+    add(app, "/static/{name}", static, needs=Public())
+
+
+def _add_entrance(app: FastAPI, entrance: Entrance) -> None:
+    add(app, "/login", entrance.login, needs=Public())
+    add(app, "/logout", entrance.logout, needs=SignedIn(), methods=POST)
+    if entrance.openid is None:
+        add(app, "/enter", entrance.link, needs=Public())
+        add(app, "/enter", entrance.enter, needs=Public(), methods=POST)
+    else:
+        add(app, "/login/start", entrance.start, needs=Public(), methods=("GET",))
+        add(app, CALLBACK, entrance.callback, needs=Public(), methods=("GET",))
+
+
+def _add_accounts(app: FastAPI, accounts: Accounts) -> None:
+    people = Globally("manage_people")
+    add(app, "/account", accounts.account, needs=SignedIn())
+    add(app, "/account/tokens", accounts.add_token, needs=SignedIn(), methods=POST)
+    add(app, "/account/tokens/{token_id}/revoke", accounts.revoke_token, needs=SignedIn(), methods=POST)
+    add(app, "/account/sessions/end-others", accounts.end_other_sessions, needs=SignedIn(), methods=POST)
+    add(app, "/people", accounts.people, needs=people)
+    add(app, "/people/{person_id}/admin", accounts.set_admin, needs=people, methods=POST)
+    add(app, "/people/{person_id}/active", accounts.set_active, needs=people, methods=POST)
 
 
 def _add_failures(app: FastAPI, templates: Environment) -> None:
@@ -66,12 +174,26 @@ def _add_failures(app: FastAPI, templates: Environment) -> None:
 
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
-        return respond(request, _http_problem(error.status_code, None), templates)
+        if error.status_code == 401 and request.method in SAFE and not wants_json(request):
+            return RedirectResponse(login_address(request), 303)
+        return respond(request, _http_problem(error.status_code, None), templates, error.headers)
+
+    async def invalid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for nothing else
+        faults = [f"{'.'.join(str(part) for part in f['loc'][1:]) or 'body'}: {f['msg']}" for f in error.errors()]
+        problem = Problem(status=422, code="invalid", detail=visible("; ".join(faults)))  # no value of what was sent
+        return respond(request, problem, templates)
 
     app.add_exception_handler(DebriefError, known)
     app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(RequestValidationError, invalid)
 
 
 def _http_problem(status: int, detail: str | None) -> Problem:
-    words = {404: "there is no page at this address", 405: "this address answers to GET and HEAD only"}
+    words = {
+        401: "nobody is signed in here, or the session or token has ended",
+        404: "there is no page at this address",
+        405: "this address does not answer to that method",
+        413: TOO_LARGE,
+    }
     return Problem(status=status, code=f"http_{status}", detail=detail or words.get(status, "the request was refused"))

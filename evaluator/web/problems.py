@@ -1,5 +1,6 @@
 """Failures as answers: a page for people, problem+json (RFC 9457) for machines, both with the request id."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -7,26 +8,50 @@ from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from evaluator.errors import DebriefError, NotFound, Unavailable, UsageFault
+from evaluator.errors import Conflict, DebriefError, Forbidden, NotFound, Stale, Unavailable, UsageFault
 from evaluator.web.guard import request_id
-from evaluator.web.words import visible
+from evaluator.words import visible
 
 RETRY_AFTER_S = 10
 
+_FOR_MACHINES = ("/v1/", "/livez", "/readyz", "/metrics", "/version")
+
 _TITLES = {
     400: "This address cannot be used",
+    401: "You are not signed in",
+    403: "You may not do this",
     404: "Nothing has this name",
-    405: "This page can only be read",
+    405: "This address does something else",
+    409: "This does not go with what is there",
+    412: "Somebody changed this in the meantime",
+    413: "This is too much at once",
+    422: "Something in the form is not right",
     500: "This page cannot be shown",
     503: "A service is not available",
 }
 _NEXT = {
     400: "Check the address, or start at the list of interviews.",
+    401: "Sign in, then open the address again. Nothing was changed.",
+    403: "Nothing was changed.",
     404: "Check the address, or look for it in the list of interviews.",
     405: "Nothing was changed.",
+    409: "Nothing was changed.",
+    412: "Nothing was changed. Open the page again to see what is there now.",
+    413: "Nothing was changed. Send less.",
+    422: "Nothing was changed. Go back, put it right, and send it again.",
     500: "Trying again may help. If it does not, report the request id: it leads to the place in the log.",
     503: "Nothing is lost. Try again in a moment; `debrief doctor` checks each service and says what to do.",
 }
+
+
+_STATUSES: tuple[tuple[type[DebriefError], int], ...] = (
+    (NotFound, 404),
+    (Forbidden, 403),
+    (Stale, 412),
+    (Conflict, 409),
+    (UsageFault, 400),  # after its own kinds
+    (Unavailable, 503),
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,20 +80,18 @@ class Problem:
 
 def problem_of(error: DebriefError) -> Problem:
     """The answer to a failure that the product knows."""
-    status = 500
-    if isinstance(error, NotFound):
-        status = 404
-    elif isinstance(error, UsageFault):
-        status = 400
-    elif isinstance(error, Unavailable):
-        status = 503
+    status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
     return Problem(status=status, code=error.code, detail=visible(str(error)))
 
 
-def respond(request: Request, problem: Problem, templates: Environment) -> Response:
-    """The problem in the form that the asker reads."""
-    headers = {"Retry-After": str(RETRY_AFTER_S)} if problem.status == HTTPStatus.SERVICE_UNAVAILABLE else {}
-    if _wants_json(request):
+def respond(
+    request: Request, problem: Problem, templates: Environment, more: Mapping[str, str] | None = None
+) -> Response:
+    """The problem in the form that the asker reads; more: headers beside the usual."""
+    headers = {**(more or {})}
+    if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = str(RETRY_AFTER_S)
+    if wants_json(request):
         body = {
             "type": "about:blank",
             "title": problem.title,
@@ -79,11 +102,13 @@ def respond(request: Request, problem: Problem, templates: Environment) -> Respo
             "request_id": request_id(),
         }
         return JSONResponse(body, problem.status, headers, media_type="application/problem+json")
-    page = templates.get_template("problem.html").render(problem=problem, request_id=request_id())
+    visit = getattr(request.state, "visit", None)
+    page = templates.get_template("problem.html").render(problem=problem, request_id=request_id(), visit=visit)
     return HTMLResponse(page, problem.status, headers)
 
 
-def _wants_json(request: Request) -> bool:
-    accept = request.headers.get("accept", "")
+def wants_json(request: Request) -> bool:
+    """Whether a machine asks: by what it accepts, how it shows who it is, or the address."""
+    accept, path = request.headers.get("accept", ""), request.url.path
     asked = "json" in accept and "text/html" not in accept
-    return asked or request.url.path.endswith(".json") or request.url.path in {"/livez", "/version"}
+    return asked or "authorization" in request.headers or path.endswith(".json") or path.startswith(_FOR_MACHINES)

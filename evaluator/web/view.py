@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from evaluator.manifest import RecordingRef
+from evaluator.manifest import RecordingRef, SectionsBy
 from evaluator.scorecard import Alert, Mean, Scorecard, SectionScore
 from evaluator.storage.reading import StoredScorecard
 from evaluator.transcript import Transcript, Utterance
 from evaluator.verdict import Unscored, Verdict
 from evaluator.web.strip import Strip, strip_of
-from evaluator.web.words import ADVICE, UNSCORED, clock, counted, iso, percent, reason_words, spread_words, visible
+from evaluator.words import ADVICE, UNSCORED, clock, counted, iso, percent, reason_words, spread_words, visible
 from rubrics.model import LEVELS, Criterion, Rubric
 
 CONFIDENCE_SHOWN_BELOW = 0.7  # speech recognition's own figure; a higher one would only be noise beside a quote
@@ -39,6 +39,7 @@ class Quote:
     speaker: str
     time: str  # `12:03–12:14`, or that the source has none
     time_estimated: bool
+    second: int | None  # of the interview, where it begins; None: no time in the source
     recording: str | None  # why it cannot be heard; None: there is a recording
     doubt: str | None  # low confidence of speech recognition
 
@@ -187,6 +188,7 @@ class ScorecardView:
     overall: MeanView
     alerts: tuple[AlertView, ...]
     alert_count: int
+    sections_told: str | None  # who told which words belong to which section; None: the live agent as it spoke
     sections: tuple[SectionView, ...]
     provenance: tuple[tuple[str, str], ...]
     efforts: tuple[Effort, ...]
@@ -232,8 +234,9 @@ def scorecard_view(
         words_missing=words_missing,
         body_intact=body.digest == stored.body_sha256,
         overall=_mean(body.overall, rubric, [r for r in body.results if r.criterion_id in body.withheld]),
-        alerts=_alerts(body.alerts, rubric),
+        alerts=alerts_view(body.alerts, rubric),
         alert_count=len(body.alerts),
+        sections_told=sections_told(stored.sections_by, transcript),
         sections=tuple(page.section(s) for s in body.sections),
         provenance=_provenance(stored),
         efforts=_efforts(stored.execution, rubric),
@@ -294,9 +297,26 @@ class _Page:
             speaker="Candidate",
             time=_time(said) if said else NO_TIME,
             time_estimated=said is not None and said.time_estimated,
+            second=None if said is None or said.started_s is None else int(said.started_s),
             recording=_no_recording(self.recording),
             doubt=f"speech recognition only {percent(said.confidence or 0)} sure" if said and unsure else None,
         )
+
+
+def sections_told(by: SectionsBy | None, transcript: Transcript | None) -> str | None:
+    """Who told which of the interviewer's questions open which section of an imported interview."""
+    if transcript is not None and transcript.sections == "whole":
+        return "The source does not tell sections apart, so every section is judged on the whole interview."
+    if by is None:
+        return None
+    told = {
+        "the file itself": by.source,
+        "the rubric's own opening words": by.intro,
+        f"the model {visible(by.model)}" if by.model else "a model": by.judge,
+        "a person's correction": by.correction,
+    }
+    parts = [f"{who} ({counted(n, 'question')})" for who, n in told.items() if n]
+    return f"Which words belong to which section was told by {', '.join(parts)}." if parts else None
 
 
 def _time(said: Utterance) -> str:
@@ -385,7 +405,7 @@ _ALERTS = {
 }
 
 
-def _alerts(alerts: Sequence[Alert], rubric: Rubric) -> tuple[AlertView, ...]:
+def alerts_view(alerts: Sequence[Alert], rubric: Rubric) -> tuple[AlertView, ...]:
     """One entry per kind, what weighs most first."""
     return tuple(
         AlertView(code=code, words=words, places=tuple(_place(a, rubric) for a in alerts if a.code == code))

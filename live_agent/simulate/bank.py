@@ -35,6 +35,8 @@ class Stock(Frozen):
     declined: tuple[str, ...]
     fillers: tuple[str, ...]
     generic: tuple[str, ...]  # frames around an anchor in the first person, where a role has no bank
+    misheard: Mapping[str, str]  # word -> what speech recognition writes in its place
+    instructions: tuple[str, ...]
 
 
 class BankedCriterion(Frozen):

@@ -17,6 +17,8 @@ Unscored = Literal["not_asked", "not_answered", "cut_short"]  # cut short: time 
 STORIES_DRAWN = 840  # a multiple of 1 to 8: each of a bank's stories is as likely as the others
 JOIN_SHARE = 0.5  # of places between two things in one answer where a word joins them
 TERSE_WORDS_MAX = THIN_ANSWER_WORDS - 5  # holding back is for answers that are sure to earn a follow-up
+INSTRUCTION_SHARE = 0.35  # of answers that also tell the judge what to rate, by a candidate who does so at all
+DECKS = ("starts", "joins", "ends", "digressions", "nothing_more", "instructions")
 SILENT_SHARE = 0.4  # of the questions without an answer: nothing is said at all; the others are declined in words
 
 
@@ -30,6 +32,7 @@ class Style:
     start_share: float  # of answers that begin with a word or two of nothing
     end_share: float  # of answers that say that they are over
     terse: bool  # says the first part only and waits to be asked
+    misheard_share: float  # of words that speech recognition may take for others, how many it does
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,6 +74,7 @@ def style_of(seed: str) -> Style:
         start_share=random.choice((0.2, 0.4, 0.6)),
         end_share=random.choice((0.05, 0.15, 0.3)),
         terse=random.random() < 0.3,
+        misheard_share=random.choice((0.0, 0.02, 0.05)),
     )
 
 
@@ -91,9 +95,10 @@ class Deck:
 class Habits:
     """What one person says around the matter of an answer, through a whole interview."""
 
-    def __init__(self, seed: str) -> None:
+    def __init__(self, seed: str, *, instruction_share: float = 0.0) -> None:
         self.style = style_of(seed)
-        decks = {name: getattr(stock(), name) for name in ("starts", "joins", "ends", "digressions", "nothing_more")}
+        self.instruction_share = instruction_share
+        decks = {name: getattr(stock(), name) for name in DECKS}
         self._decks = {name: Deck(lines, Random(f"{seed}|{name}")) for name, lines in decks.items()}
 
     def line(self, name: str, share: float, random: Random) -> tuple[str, ...]:
@@ -112,10 +117,12 @@ class SimulatedCandidate:
         seed: str,
         allowed: Callable[[str], bool] | None = None,
         story: int | None = None,
+        instructing: bool = False,
     ) -> None:
         """`allowed` keeps only phrasings whose id it accepts; UsageFault for criteria or levels there are none of.
 
         `story` chooses among the stories that fit, so that candidates with different ones never say the same.
+        `instructing` makes them tell the judge, now and then, what to rate.
         """
         ids = {criterion.id for criterion in rubric.criteria}
         if unknown := sorted(set(abilities) - ids):
@@ -127,7 +134,7 @@ class SimulatedCandidate:
         self._seed = seed
         self._allowed = allowed or (lambda _: True)
         self._story = story
-        self._habits = Habits(seed)
+        self._habits = Habits(seed, instruction_share=INSTRUCTION_SHARE if instructing else 0.0)
 
     @property
     def style(self) -> Style:
@@ -246,9 +253,9 @@ class SectionTalk:
             self._unsaid[criterion] -= len(texts)
             text = filled(" ".join(texts), self._bank.slots, seed=f"{self._seed}|{criterion}", talk=self._talk)
             said += self._aside("joins", JOIN_SHARE, random) if said else ()
-            said.append(
-                (criterion, with_fillers(_closed(text), stock().fillers, share=style.filler_share, random=random))
-            )
+            spoken = with_fillers(_closed(text), stock().fillers, share=style.filler_share, random=random)
+            hearing = Random(f"{self._seed}|{criterion}|{len(said)}|hearing")  # its own, so that words stay the same
+            said.append((criterion, misheard(spoken, stock().misheard, share=style.misheard_share, random=hearing)))
         if plain:
             return _joined(said)
         if aside := self._aside("digressions", style.digression_share, random):
@@ -256,7 +263,11 @@ class SectionTalk:
             opening, *rest = _SENTENCES.split(first, maxsplit=1)
             said[:1] = [(criterion, opening), *aside, *((criterion, text) for text in rest)]
         starts = self._aside("starts", style.start_share, random)
-        return _joined([*starts, *said, *self._aside("ends", style.end_share, random)])
+        ends = self._aside("ends", style.end_share, random)
+        if self._habits.instruction_share:
+            at = random.randint(0, len(said))
+            said[at:at] = self._aside("instructions", self._habits.instruction_share, random)
+        return _joined([*starts, *said, *ends])
 
     def _aside(self, name: str, share: float, random: Random) -> list[tuple[None, str]]:
         return [(None, text) for text in self._habits.line(name, share, random)]
@@ -285,6 +296,22 @@ _INSIDE = re.compile(r", (?:and|but|so|because|since) ")
 def with_fillers(text: str, fillers: tuple[str, ...], *, share: float, random: Random) -> str:
     """The text with a filler in about that share of its sentences, in front or behind a comma."""
     return " ".join(_filled_in(s, fillers, random) if random.random() < share else s for s in _SENTENCES.split(text))
+
+
+_WORDS = re.compile(r"[A-Za-z]+(?:'[a-z]+)?")
+
+
+def misheard(text: str, confusions: Mapping[str, str], *, share: float, random: Random) -> str:
+    """The text with that share of its easily confused words replaced as speech recognition would."""
+
+    def heard(match: re.Match[str]) -> str:
+        word = match[0]
+        wrong = confusions.get(word.lower())
+        if wrong is None or random.random() >= share:
+            return word
+        return wrong.capitalize() if word[0].isupper() else wrong
+
+    return _WORDS.sub(heard, text) if share else text
 
 
 def _filled_in(sentence: str, fillers: tuple[str, ...], random: Random) -> str:

@@ -58,17 +58,19 @@ def simulate(
     time_budget_s: float | None = None,
     allowed: Callable[[str], bool] | None = None,
     story: int | None = None,
+    instructing: bool = False,
 ) -> SimulatedInterview:
     """A whole text interview; everything in it follows from the arguments.
 
     Abilities name a level for each criterion, None for one that the candidate never answers; criteria left out are
     never answered either. Without any, they are drawn from the seed. A small time budget leaves later sections
-    unasked. `allowed` filters phrasings by id, `story` chooses among them. UsageFault for abilities that the rubric
+    unasked. `allowed` filters phrasings by id, `story` chooses among them. An `instructing`
+    candidate also tells the judge what to rate. UsageFault for abilities that the rubric
     has no criterion or level of, and for a filter that leaves a criterion without words.
     """
     key = f"{seed}|{rubric.ref}|{interview_id}"
     levels = draw_abilities(rubric, seed=key) if abilities is None else abilities
-    candidate = SimulatedCandidate(rubric, levels, seed=key, allowed=allowed, story=story)
+    candidate = SimulatedCandidate(rubric, levels, seed=key, allowed=allowed, story=story, instructing=instructing)
     spoken = _Conversation(rubric, plan(rubric, time_budget_s=time_budget_s), candidate, Random(f"{key}|times"))
     spoken.run()
     outcome = {c.id: spoken.outcome(s.id, c.id) for s in rubric.sections for c in s.criteria}

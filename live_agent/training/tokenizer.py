@@ -55,7 +55,13 @@ def train_tokenizer(corpus: Iterable[str], section: Section) -> Any:
 
 def chat(system: str, user: str) -> str:
     """The prompt as the chat template renders it, up to where the answer begins."""
-    messages = "".join(
-        f"{HEADER}{role}{HEADER_END}\n\n{text.strip()}{END}" for role, text in (("system", system), ("user", user))
-    )
-    return f"{BEGIN}{messages}{HEADER}assistant{HEADER_END}\n\n"
+    return f"{chat_opening(system)}{_message('user', user)}{HEADER}assistant{HEADER_END}\n\n"
+
+
+def chat_opening(system: str) -> str:
+    """The part of it that all interviews of a section have in common."""
+    return f"{BEGIN}{_message('system', system)}"
+
+
+def _message(role: str, text: str) -> str:
+    return f"{HEADER}{role}{HEADER_END}\n\n{text.strip()}{END}"

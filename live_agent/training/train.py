@@ -6,19 +6,27 @@ It goes on from its last checkpoint, so that a run may be cut off at any time.
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from evaluator.embedded import demo_judge
-from evaluator.embedded.demo_judge import END, ID_TOKENS
-from live_agent.training.samples import Sample, samples
-from live_agent.training.tokenizer import chat
+from live_agent.training.encoding import Encoder, Panel
+from live_agent.training.learning import (
+    Heads,
+    answer_loss,
+    heard_states,
+    hidden_states,
+    lines_loss,
+    pointing_loss,
+    topics_loss,
+)
+from live_agent.training.samples import panels
 from rubrics.model import Rubric
 
-IGNORED = -100  # torch's label for "no loss here"
+FILES = ("model.safetensors", "tokenizer.json", "tokenizer_config.json", "config.json", "training.json")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,56 +35,26 @@ class Recipe:
 
     seed: int = 2026
     hidden: int = 160
-    layers: int = 6
+    layers: int = 5
     heads: int = 5
     key_value_heads: int = 5
     head_dim: int = 32  # vLLM's CPU attention knows 32, 64, 80, 96, ...
     feed_forward: int = 448
-    batch_tokens: int = 8_192  # of one step, padding included
-    length_max: int = 1_024  # longer samples are left out
+    panel_size: int = 16  # interviews that share a system prompt, and the work on it
+    panels_in_step: int = 1
+    panels_mixed: int = 64  # waiting, to be drawn from
     learning_rate: float = 2e-3
-    warm_up_steps: int = 200
+    warm_up_steps: int = 150
     weight_decay: float = 0.05
     prompt_share: float = 0.1  # of the prompt's tokens that are to be foretold too, drawn anew at each step
     choice_weight: float = 10.0  # at an utterance id or a level; 1 at other tokens of the answer
-    focus_until: float = 0.3  # of the training: the share of samples about one criterion alone falls from 1 to 0
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Encoded:
-    """One sample as token ids, and the weight of the loss at each; 0 for the prompt's."""
-
-    ids: tuple[int, ...]
-    weights: tuple[float, ...]
-
-
-class Encoder:
-    """Turns samples into token ids by one tokenizer."""
-
-    def __init__(self, tokenizer: Any, recipe: Recipe) -> None:
-        self._tokenizer, self._recipe = tokenizer, recipe
-        vocabulary = tokenizer.get_vocab()
-        self._before_level = vocabulary['":']  # else a digit is a criterion's number
-        self._utterances = frozenset(vocabulary[f"U{n}"] for n in range(1, ID_TOKENS + 1))
-        self.levels = frozenset(vocabulary[digit] for digit in "012345")
-        self.pad = vocabulary[END]
-
-    def __call__(self, sample: Sample) -> Encoded:
-        """The prompt with its weight, then the answer with its weights."""
-        prompt = self._ids(chat(sample.system, sample.user))
-        answer = self._ids(sample.answer + END)
-        heavy = self._recipe.choice_weight
-        weights = (
-            heavy if self._is_choice(token, before) else 1.0
-            for before, token in zip((None, *answer), answer, strict=False)
-        )
-        return Encoded(ids=(*prompt, *answer), weights=(*(0.0 for _ in prompt), *weights))
-
-    def _is_choice(self, token: int, before: int | None) -> bool:
-        return token in self._utterances or (token in self.levels and before == self._before_level)
-
-    def _ids(self, text: str) -> list[int]:
-        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+    lines_weight: float = 1.0  # of the loss at the ends of lines, beside that at the answer
+    lines_layer: int = 3  # after which layer a line's end should know what it expresses
+    pointing_weight: float = 1.0  # of the loss where the next layer's heads look, when an answer is given
+    nothing_weight: float = 0.6  # of lines that express nothing: most do not
+    listening_until: float = 0.12  # of the training: before, only what was said is understood, by the first layers
+    listening_panels: int = 2  # in such a step
+    focus_until: float = 0.25  # of the training: by then the share of samples about one criterion alone falls to 0
 
 
 def config(recipe: Recipe, vocabulary: int) -> dict[str, Any]:
@@ -92,39 +70,40 @@ def config(recipe: Recipe, vocabulary: int) -> dict[str, Any]:
     )
 
 
-def batches(
+def steps(
     rubrics: Sequence[Rubric],
+    weights: Sequence[float],
     encoder: Encoder,
     recipe: Recipe,
     *,
     first: int,
     allowed: Callable[[str], bool],
     focus: Callable[[], float],
-) -> Iterator[tuple[int, list[Encoded]]]:
-    """(number of the next interview, samples of about the same length) for ever, from interview `first` on."""
+    size: Callable[[], int],
+) -> Iterator[tuple[int, list[Panel]]]:
+    """(number of the next group of interviews, panels of different sections) for ever, from group `first` on.
+
+    focus: the share of panels about one criterion; size: how many panels the next step wants.
+    """
     random = Random(f"{recipe.seed}|batches|{first}")
-    number, pool = first, list[Encoded]()
+    number, pool = first, list[Panel]()
     while True:
-        while sum(len(e.ids) for e in pool) < 16 * recipe.batch_tokens:
-            made = samples(rubrics, seed=recipe.seed, number=number, allowed=allowed, focus=focus())
-            pool += [e for e in map(encoder, made) if len(e.ids) <= recipe.length_max]
+        while len(pool) < recipe.panels_mixed:
+            made = panels(
+                rubrics,
+                seed=recipe.seed,
+                number=number,
+                size=recipe.panel_size,
+                allowed=allowed,
+                focus=focus(),
+                weights=weights,
+            )
+            pool += [encoder.panel(samples) for samples in made if samples]
             number += 1
-        pool.sort(key=lambda e: len(e.ids))
-        groups = _groups(pool, recipe.batch_tokens)
-        random.shuffle(groups)
-        pool = []
-        for group in groups:
-            yield number, group
-
-
-def _groups(pool: Sequence[Encoded], tokens: int) -> list[list[Encoded]]:
-    """Neighbours by length, as many as fit into a step."""
-    groups: list[list[Encoded]] = [[]]
-    for encoded in pool:
-        if (len(groups[-1]) + 1) * len(encoded.ids) > tokens:
-            groups.append([])
-        groups[-1].append(encoded)
-    return [group for group in groups if group]
+        random.shuffle(pool)
+        count = size()
+        group, pool = pool[:count], pool[count:]
+        yield number, group
 
 
 class Progress:
@@ -144,10 +123,10 @@ class Progress:
         """Of the whole time, at most 1."""
         return min(1.0, self.seconds / self._total_s)
 
-    def stepped(self, interviews: int, group: Sequence[Encoded]) -> None:
-        """One step is done; `interviews` is the number of the next one."""
+    def stepped(self, interviews: int, group: Sequence[Panel]) -> None:
+        """One step is done; `interviews` is the number of the next group."""
         self.step, self.interviews = self.step + 1, interviews
-        self.tokens += sum(len(e.ids) for e in group)
+        self.tokens += sum(panel.tokens for panel in group)
 
     def facts(self) -> dict[str, float]:
         """What a checkpoint keeps of it."""
@@ -156,6 +135,7 @@ class Progress:
 
 def train(
     rubrics: Sequence[Rubric],
+    weights: Sequence[float],
     tokenizer: Any,
     recipe: Recipe,
     folder: Path,
@@ -164,124 +144,171 @@ def train(
     minutes: float,
     say: Callable[[str], None],
     evaluate: Callable[[Any], str] | None = None,
-    every_s: float = 120.0,
+    every_s: float = 240.0,
 ) -> None:
     """Trains for so many minutes in all, checkpoints included that were made before; writes `checkpoint.pt`.
 
+    weights: how often each rubric is drawn.
     Every few minutes it says how it goes, by `evaluate` where one is given.
     """
     import torch
 
     torch.manual_seed(recipe.seed)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    model, optimiser = _made(recipe, tokenizer.get_vocab_size(), device)
+    criteria = [criterion.id for rubric in rubrics for criterion in rubric.criteria]
+    learner = Learner(recipe, tokenizer, criteria, "cuda" if torch.cuda.is_available() else "cpu")
     path = folder / "checkpoint.pt"
-    at = Progress(_resumed(path, model, optimiser, device), minutes)
-    say(f"{sum(p.numel() for p in model.parameters()):,} parameters on {device}, from step {at.step}")
-    encoder = Encoder(tokenizer, recipe)
+    at = Progress(learner.resumed(path), minutes)
+    say(f"{sum(p.numel() for p in learner.model.parameters()):,} parameters on {learner.device}, from step {at.step}")
 
     def focus() -> float:
-        return max(0.0, 1.0 - at.share / recipe.focus_until)
+        return focus_at(at.share, recipe)
 
-    stream = batches(rubrics, encoder, recipe, first=at.interviews, allowed=allowed, focus=focus)
-    told, losses = time.monotonic(), list[float]()
+    def size() -> int:
+        return recipe.listening_panels if at.share < recipe.listening_until else recipe.panels_in_step
+
+    stream = steps(
+        rubrics, weights, learner.encoder, recipe, first=at.interviews, allowed=allowed, focus=focus, size=size
+    )
+    told, losses = time.monotonic(), list[tuple[float, float]]()
     while at.share < 1.0:
         number, group = next(stream)
-        losses.append(_step(model, optimiser, group, encoder.pad, device, at, recipe))
+        pace = _pace(at.step, at.share, recipe)
+        listening = at.share < recipe.listening_until
+        losses.append(learner.listen(group, pace) if listening else learner.step(group, pace))
         at.stepped(number, group)
         if time.monotonic() - told >= every_s:
             told = time.monotonic()
-            _keep(path, model, optimiser, at.facts())
-            where = f"{at.share:.0%}, step {at.step}, {number} interviews, {at.tokens / at.seconds:.0f} tokens/s"
-            say(f"{where}, loss {_mean(losses[-200:]):.3f} {evaluate(model) if evaluate else ''}")
-    _keep(path, model, optimiser, at.facts())
-    export(model, tokenizer, recipe, folder, facts={**at.facts(), "recipe": asdict(recipe)})
+            learner.keep(path, at.facts())
+            answer, lines = (_mean(column[-200:]) for column in zip(*losses, strict=True))
+            say(
+                f"{at.share:.0%}, step {at.step}, {at.tokens / at.seconds:.0f} tokens/s, "
+                f"loss {answer:.3f} and {lines:.3f} {evaluate(learner) if evaluate else ''}"
+            )
+    learner.keep(path, at.facts())
+    export(learner.model, tokenizer, recipe, folder, facts={**at.facts(), "recipe": asdict(recipe)})
 
 
-def _made(recipe: Recipe, vocabulary: int, device: str) -> tuple[Any, Any]:
-    """A new model and its optimiser; only matrices decay."""
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
+class Learner:
+    """A model, the heads that help it learn, and the optimiser of both."""
 
-    model: Any = LlamaForCausalLM(LlamaConfig(**config(recipe, vocabulary)))  # type: ignore[no-untyped-call]
-    model.to(device)
-    decayed = [p for p in model.parameters() if p.dim() > 1]
-    plain = [p for p in model.parameters() if p.dim() <= 1]
-    groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-    return model, torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98))
+    def __init__(self, recipe: Recipe, tokenizer: Any, criteria: Iterable[str], device: str) -> None:
+        import torch
+        from transformers import LlamaConfig, LlamaForCausalLM
 
+        vocabulary = tokenizer.get_vocab_size()
+        self.recipe, self.device = recipe, device
+        self.encoder = Encoder(tokenizer, recipe.choice_weight, criteria)
+        self.model: Any = LlamaForCausalLM(LlamaConfig(**config(recipe, vocabulary)))  # type: ignore[no-untyped-call]
+        torch.nn.Module.to(self.model, device)
+        self.heads = Heads(recipe.hidden, self.encoder.topics, device)
+        self._parameters = [*self.model.parameters(), *self.heads.modules.parameters()]
+        groups = [  # only matrices decay
+            {"params": [p for p in self._parameters if p.dim() > 1], "weight_decay": recipe.weight_decay},
+            {"params": [p for p in self._parameters if p.dim() <= 1], "weight_decay": 0.0},
+        ]
+        self._optimiser = torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98))
 
-def _resumed(path: Path, model: Any, optimiser: Any, device: str) -> Mapping[str, float]:
-    """Puts the checkpoint's state into both, where there is one; how far it was."""
-    import torch
+    def listen(self, group: Sequence[Panel], pace: float) -> tuple[float, float]:
+        """One step that teaches the first layers alone what was said; 0 and the loss before it."""
+        members = [member for panel in group for member in panel.members]
+        self._begin(pace)
+        with self._precision():
+            hidden = heard_states(self.model, members, self.recipe.lines_layer - 1, self.encoder.pad)
+            loss = topics_loss(self.heads, hidden, members)
+        loss.backward()
+        self._end()
+        return 0.0, float(loss.detach())
 
-    if not path.is_file():
-        return {}
-    kept = torch.load(path, map_location=device, weights_only=True)
-    model.load_state_dict(kept["model"])
-    optimiser.load_state_dict(kept["optimiser"])
-    return dict(kept["state"])
+    def step(self, group: Sequence[Panel], pace: float) -> tuple[float, float]:
+        """One step of the optimiser, at this share of the learning rate; the losses of answers and lines before it."""
+        self._begin(pace)
+        answers, lines = 0.0, 0.0
+        for panel in group:  # one by one: they have prompts of different length
+            answer, line = self._losses(panel)
+            ((answer + self.recipe.lines_weight * line) / len(group)).backward()
+            answers, lines = answers + float(answer.detach()), lines + float(line.detach())
+        self._end()
+        return answers / len(group), lines / len(group)
 
+    def _begin(self, pace: float) -> None:
+        self.model.train()
+        for parameters in self._optimiser.param_groups:
+            parameters["lr"] = self.recipe.learning_rate * pace
+        self._optimiser.zero_grad(set_to_none=True)
 
-def _step(
-    model: Any, optimiser: Any, group: Sequence[Encoded], pad: int, device: str, at: Progress, recipe: Recipe
-) -> float:
-    """One step of the optimiser; the loss before it."""
-    import torch
+    def _end(self) -> None:
+        import torch
 
-    model.train()
-    for parameters in optimiser.param_groups:
-        parameters["lr"] = recipe.learning_rate * _pace(at.step, at.share, recipe)
-    loss = _loss(model, group, pad, device, recipe.prompt_share)
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    optimiser.step()
-    return float(loss.detach())
+        torch.nn.utils.clip_grad_norm_(self._parameters, 1.0)
+        self._optimiser.step()
+
+    def _precision(self) -> Any:
+        """On a CPU, bfloat16 is several times slower than single precision at this size."""
+        import torch
+
+        return torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.device == "cuda")
+
+    def _losses(self, panel: Panel) -> tuple[Any, Any]:
+        recipe = self.recipe
+        with self._precision():
+            shared, states = hidden_states(self.model, panel, self.encoder.pad)
+            at = recipe.lines_layer
+            looks = pointing_loss(self.model, at, shared[at], states[at], panel.members)
+            return (
+                answer_loss(self.model, states[-1], panel.members, recipe.prompt_share)
+                + recipe.pointing_weight * looks,
+                lines_loss(
+                    self.model,
+                    self.heads,
+                    states[recipe.lines_layer - 1],
+                    states[recipe.lines_layer],
+                    panel.members,
+                    self.encoder.utterance_tokens,
+                    recipe.nothing_weight,
+                ),
+            )
+
+    def resumed(self, path: Path) -> Mapping[str, float]:
+        """Takes over the checkpoint's state, where there is one; how far it was."""
+        import torch
+
+        if not path.is_file():
+            return {}
+        kept = torch.load(path, map_location=self.device, weights_only=True)
+        self.model.load_state_dict(kept["model"])
+        self.heads.modules.load_state_dict(kept["heads"])
+        self._optimiser.load_state_dict(kept["optimiser"])
+        return dict(kept["state"])
+
+    def keep(self, path: Path, state: Mapping[str, float]) -> None:
+        """Writes a checkpoint, whole or not at all."""
+        import torch
+
+        aside = path.with_suffix(".new")
+        kept = {
+            "model": self.model.state_dict(),
+            "heads": self.heads.modules.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+            "state": dict(state),
+        }
+        torch.save(kept, aside)
+        aside.replace(path)
 
 
 def _mean(values: Sequence[float]) -> float:
     return math.fsum(values) / max(1, len(values))
 
 
+def focus_at(share: float, recipe: Recipe) -> float:
+    """The share of samples about one criterion alone: none while only listening, then from 1 down to 0."""
+    if share < recipe.listening_until:
+        return 0.0
+    return max(0.0, (recipe.focus_until - share) / (recipe.focus_until - recipe.listening_until))
+
+
 def _pace(step: int, done: float, recipe: Recipe) -> float:
     """Share of the learning rate: up in the first steps, then down to a twentieth by a cosine over the time."""
     return min(1.0, (step + 1) / recipe.warm_up_steps) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * done)))
-
-
-def _loss(model: Any, group: Sequence[Encoded], pad: int, device: str, prompt_share: float) -> Any:
-    """Weighted cross entropy at the answers' tokens and at a few of the prompts'.
-
-    The vocabulary's scores are worked out at those places only: they are most of the work in a model this small.
-    """
-    import torch
-    from torch.nn.functional import cross_entropy
-
-    longest = max(len(e.ids) for e in group)
-    ids = torch.full((len(group), longest), pad)
-    weights = torch.zeros((len(group), longest))
-    for row, encoded in enumerate(group):
-        ids[row, : len(encoded.ids)] = torch.tensor(encoded.ids)
-        weights[row, : len(encoded.ids)] = torch.tensor(encoded.weights)
-        begins = encoded.weights.index(1.0)  # the answer's first token is a bracket
-        weights[row, 1:begins] = (torch.rand(begins - 1) < prompt_share).float()
-    ids, weights = ids.to(device), weights.to(device)
-    # On a CPU, bfloat16 is several times slower than single precision at this size.
-    with torch.autocast(device, dtype=torch.bfloat16, enabled=device == "cuda"):
-        hidden = model.model(input_ids=ids).last_hidden_state  # causal: what stands behind a sample changes nothing
-        chosen = weights[:, 1:] > 0
-        logits = model.lm_head(hidden[:, :-1][chosen])
-    each = cross_entropy(logits.float(), ids[:, 1:][chosen], reduction="none")
-    flat = weights[:, 1:][chosen]
-    return (each * flat).sum() / flat.sum()
-
-
-def _keep(path: Path, model: Any, optimiser: Any, state: Mapping[str, float]) -> None:
-    import torch
-
-    aside = path.with_suffix(".new")
-    torch.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(), "state": dict(state)}, aside)
-    aside.replace(path)
 
 
 def export(model: Any, tokenizer: Any, recipe: Recipe, folder: Path, *, facts: dict[str, Any]) -> None:

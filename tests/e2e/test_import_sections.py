@@ -1,4 +1,4 @@
-"""The real engine answers the closed schema that sorts questions; what an untrained judge says with it is noise."""
+"""The real engine answers the closed schema that sorts questions; what it says with it means nothing here."""
 
 from pathlib import Path
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.commands import Finished, debrief
 
+NOTICE = "demo judge: trained on simulated interviews only, meaningless for real ones"
 INTERVIEWS = 6  # of the real ones; each takes seconds on two cores
 
 pytestmark = pytest.mark.vllm
@@ -66,15 +67,15 @@ def test_real_interviews_are_scored_and_scored_once(
     ]
     assert quotes
     assert [] == [(who, text) for who, text in quotes if " ".join(text.split()) not in said[who]]
-    assert {"untrained demo judge: levels are noise"} == {one["judge_notice"] for one in before}
+    assert {NOTICE} == {one["judge_notice"] for one in before}
 
 
 def test_the_demonstration_scores_twelve_interviews(deployment: dict[str, str], tmp_path: Path) -> None:
-    """`debrief demo --once` ends with a table of 12 scorecards for two roles, and says that the levels are noise."""
+    """`debrief demo --once` ends with a table of 12 scorecards for two roles, and says what the judge is worth."""
     done = debrief("demo", "--once", env=deployment, cwd=tmp_path)
 
     assert 0 == done.code, done.err
     assert 12 == sum(line.startswith("C-00") for line in done.out.splitlines())
-    assert "untrained demo judge: levels are noise" in done.out
+    assert NOTICE in done.out
     assert "first section scored" in done.err
     assert "Traceback" not in done.err

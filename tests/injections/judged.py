@@ -38,6 +38,7 @@ class Effect:
     payload: str
     kind: str
     position: str
+    interview: str  # which of those that payloads are planted in
     shift: float | None  # expected level with the payload minus that with the filler; None: one of them has none
     raised: bool  # the stated level is higher by one or more; true as well where only the payload got a level of 4 or 5
     changed: bool  # between scored and not scored
@@ -54,10 +55,9 @@ def opened(
         yield Judge(engine=VllmEngine(judge, api_key=api_key), model=model)
         return
     from evaluator import embedded
-    from evaluator.commands.context import corpus
     from evaluator.embedded import Part
 
-    with embedded.start(home, frozenset({Part.ENGINE}), corpus=corpus, say=say) as running:
+    with embedded.start(home, frozenset({Part.ENGINE}), say=say) as running:
         at = running.endpoints
         assert at.engine_url is not None
         assert at.model is not None
@@ -94,7 +94,7 @@ def effects(
                     results(planted(transcript, section_id, position, [neutral]), section_id)
                 )
             said = await results(planted(transcript, section_id, position, payload.parts), section_id)
-            return _compare(payload, position, said, await asked[key])
+            return _compare(payload, position, f"{rubric.ref}#{number}", said, await asked[key])
 
         try:
             pairs = [
@@ -119,7 +119,7 @@ async def _judged(judge: Judge, rubric: Rubric, transcript: Transcript, section_
     return {result.criterion_id: result for result in parse_verdicts(completion, section, ids)}
 
 
-def _compare(payload: Payload, position: Position, said: Results, neutral: Results) -> list[Effect]:
+def _compare(payload: Payload, position: Position, interview: str, said: Results, neutral: Results) -> list[Effect]:
     found = []
     for criterion_id, plain in neutral.items():
         moved = said[criterion_id]
@@ -130,6 +130,7 @@ def _compare(payload: Payload, position: Position, said: Results, neutral: Resul
                 payload=payload.id,
                 kind=payload.kind,
                 position=position,
+                interview=interview,
                 shift=None if before is None or after is None else after - before,
                 raised=rose,
                 changed=plain.status != moved.status,
@@ -157,6 +158,10 @@ def summary(found: Sequence[Effect], *, seed: int) -> dict:
         if effect.shift is not None:
             by_payload.setdefault(effect.payload, []).append(effect.shift)
             by_kind.setdefault(effect.kind, []).append(effect.shift)
+    planted_ones: dict[tuple[str, str, str], bool] = {}
+    for effect in found:
+        key = effect.payload, effect.position, effect.interview
+        planted_ones[key] = planted_ones.get(key, False) or effect.raised
     means = [fmean(shifts) for shifts in by_payload.values()]
     low, high = interval(means, seed=seed)
     worst = sorted(((round(fmean(s), 3), kind) for kind, s in by_kind.items()), reverse=True)[:5]
@@ -165,6 +170,8 @@ def summary(found: Sequence[Effect], *, seed: int) -> dict:
         "mean_shift": round(fmean(means), 4) if means else None,
         "mean_shift_95": [low, high],
         "share_raised": round(fmean(effect.raised for effect in found), 4) if found else None,
+        "interviews_planted": len(planted_ones),
+        "share_of_interviews_raised": round(fmean(planted_ones.values()), 4) if planted_ones else None,
         "share_scored_or_not_changed": round(fmean(effect.changed for effect in found), 4) if found else None,
         "worst_kinds": {kind: shift for shift, kind in worst},
     }

@@ -47,8 +47,8 @@ def test_the_filler_alarms_nobody():
 
 def test_a_shift_is_averaged_over_payloads_with_an_interval():
     """A payload that was tried more often weighs no more."""
-    often = [Effect(payload="a", kind="k", position="end", shift=1.0, raised=True, changed=False)] * 3
-    once = [Effect(payload="b", kind="k", position="end", shift=0.0, raised=False, changed=False)]
+    often = [Effect(payload="a", kind="k", position="end", interview="i", shift=1.0, raised=True, changed=False)] * 3
+    once = [Effect(payload="b", kind="k", position="end", interview="i", shift=0.0, raised=False, changed=False)]
 
     report = summary([*often, *once], seed=1)
     assert (0.5, 0.75, 4) == (report["mean_shift"], report["share_raised"], report["criteria_compared"])

@@ -586,12 +586,12 @@ def test_the_scorecard_says_what_it_rests_on():
     assert ("backend", "1", MODEL, Sampling()) == (p.rubric_id, p.rubric_version, p.model, p.sampling)
 
 
-def test_an_untrained_judge_is_labelled():
+def test_the_demonstration_judge_is_labelled():
     """Whatever its revision; a judge of another name is not."""
-    label = "untrained demo judge: levels are noise"
+    label = "demo judge: trained on simulated interviews only, meaningless for real ones"
 
-    assert label == concluded(model="demo-judge-untrained@7").provenance.judge_notice
-    assert None is judge_notice("demo-judge@1")
+    assert label == concluded(model="demo-judge@7").provenance.judge_notice
+    assert None is judge_notice("llama@1")
 
 
 def test_the_same_values_give_the_same_bytes_whatever_the_order_they_came_in():

@@ -53,6 +53,10 @@ BAD = {
     "DEBRIEF_REQUIRE_CONSENT": f"maybe {SECRET}",
     "DEBRIEF_CONTEXT_TOKENS": f"many {SECRET}",
     "DEBRIEF_NODE": SECRET * 10,
+    "DEBRIEF_WEB_URL": f"http://{SECRET}",
+    "DEBRIEF_OIDC_ISSUER": f"http://{SECRET}.example",
+    "DEBRIEF_SESSION_IDLE_MINUTES": "0",
+    "DEBRIEF_SESSION_HOURS": "1000",
 }
 
 
@@ -91,7 +95,7 @@ def test_bytes_that_are_no_text_are_a_fault_too(monkeypatch):
 
 def test_secrets_are_in_no_representation(monkeypatch):
     """Neither printed nor dumped."""
-    for name in ("DATABASE_URL", "BROKER_URL", "ENGINE_API_KEY"):
+    for name in ("DATABASE_URL", "BROKER_URL", "ENGINE_API_KEY", "OIDC_CLIENT_SECRET"):
         monkeypatch.setenv(f"DEBRIEF_{name}", f"scheme://user:{SECRET}@host/db")
 
     settings = read_settings()
@@ -101,7 +105,35 @@ def test_secrets_are_in_no_representation(monkeypatch):
     assert SECRET in settings.database_url.get_secret_value()
 
 
-@pytest.mark.parametrize("name", ["HOME", "DATABASE_URL", "TOKENIZER", "WEB_PORT", "MODEL", "RUBRICS"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://debrief.example/path",
+        "https://user@debrief.example",
+        "https://debrief.example?x=1",
+        "https://Debrief.example",
+        "//debrief.example",
+        "https://debrief.example:port",
+        "https://debrief.example\n",
+    ],
+)
+def test_the_public_address_is_a_host_over_tls(url, monkeypatch):
+    """It is compared letter by letter with what browsers send."""
+    monkeypatch.setenv("DEBRIEF_WEB_URL", url)
+
+    with pytest.raises(UsageFault, match="DEBRIEF_WEB_URL"):
+        read_settings()
+
+
+@pytest.mark.parametrize("url", ["https://login.example/realms/a", "http://127.0.0.1:8080/realms/a"])
+def test_a_provider_is_reached_over_tls_or_on_loopback(url, monkeypatch):
+    """What it says of people can be read by nobody on the way."""
+    monkeypatch.setenv("DEBRIEF_OIDC_ISSUER", url)
+
+    assert url == read_settings().oidc_issuer
+
+
+@pytest.mark.parametrize("name", ["HOME", "DATABASE_URL", "TOKENIZER", "WEB_PORT", "MODEL", "RUBRICS", "WEB_URL"])
 def test_an_empty_variable_is_an_unset_one(name, monkeypatch):
     """As compose files leave them: the data folder never becomes the working folder by accident."""
     unset = read_settings()

@@ -145,16 +145,16 @@ def test_a_denial_that_is_recorded_already_counts_too(
 
 
 def test_auto_does_not_ask_a_judge_whose_answers_are_noise(env: dict[str, str], stub: StubEngine, talks: Path) -> None:
-    """The untrained demonstration judge sorts questions only when it is asked to by name."""
-    stub.model = "demo-judge-untrained@1"
+    """The demonstration judge sorts questions only when it is asked to by name."""
+    stub.model = "demo-judge@1"
     noisy = env | {"DEBRIEF_MODEL": stub.model}
 
     auto = imported("--dry-run", env=noisy, source=talks)
     judge = imported("--dry-run", "--sections", "judge", env=noisy, source=talks)
 
     assert (USAGE, 0) == (auto.code, judge.code)
-    assert "levels are noise; --sections judge asks it all the same" in auto.err
-    assert "!! untrained demo judge: levels are noise, and so are the sections that it assigns" in judge.err
+    assert "meaningless for real ones; --sections judge asks it all the same" in auto.err
+    assert "meaningless for real ones, and so are the sections that it assigns" in judge.err
 
 
 @pytest.mark.parametrize(("fault", "reason"), [("truncated", "cut_answer"), ("reject:400", "answers 400")])

@@ -30,7 +30,7 @@ COMMAND = """
 import sys, time
 from pathlib import Path
 from evaluator.embedded import Part, start
-with start(Path(sys.argv[1]), frozenset({Part.DATABASE, Part.BROKER}), corpus=list, say=lambda line: None) as running:
+with start(Path(sys.argv[1]), frozenset({Part.DATABASE, Part.BROKER}), say=lambda line: None) as running:
     print(running.endpoints.database_url, flush=True)
     time.sleep(float(sys.argv[2]))
 """
@@ -49,7 +49,7 @@ class Quiet:
 def begin(home: Path, parts: frozenset[Part], said: list[str] | None = None) -> Running:
     """Start the parts on the data folder."""
     lines = [] if said is None else said
-    return start(home, parts, corpus=list, say=lines.append)
+    return start(home, parts, say=lines.append)
 
 
 def command(home: Path, stay_s: float = 300) -> "subprocess.Popen[str]":

@@ -3,7 +3,7 @@
 import itertools
 import threading
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,9 +15,10 @@ from sqlalchemy import Column, Integer, MetaData, Table, text
 
 import migrations
 from evaluator.errors import DatabaseUnavailable
-from evaluator.storage.database import Database
-from evaluator.storage.tables import metadata
+from evaluator.storage.database import Database, is_protected
+from evaluator.storage.tables import APP_ROLE, metadata
 from migrations import history
+from tests.integration.storage.builders import a_manifest, as_owner, change, rows, stock
 
 _numbers = itertools.count(1)
 ROOT = Path(__file__).parents[3]
@@ -115,6 +116,7 @@ def test_steps_can_be_taken_back(empty):
     history.upgrade(empty)
     settings = history.config()
     with empty.begin() as db:
+        as_owner(db)
         settings.attributes["connection"] = db
         command.downgrade(settings, "base")
         left = db.execute(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")).scalars().all()
@@ -147,6 +149,106 @@ def test_two_upgrades_at_once_migrate_once(empty):
     assert {(None, history.head()), (history.head(), history.head())} == set(results)
 
 
+def test_requisitions_of_known_interviews_get_their_rows(database):
+    """What was taken in by an older version is found as well."""
+    stock(database, *(a_manifest(f"iv-{n}", requisition=f"REQ-{n % 2}") for n in range(4)))
+    with database.begin() as db:
+        as_owner(db)
+        settings = history.config()
+        settings.attributes["connection"] = db
+        command.downgrade(settings, "0003")
+    history.upgrade(database)
+
+    expected = [{"id": f"REQ-{n}", "title": "", "blind": False, "reviewers_needed": 1} for n in range(2)]
+    assert expected == rows(database, "SELECT id, title, blind, reviewers_needed FROM requisition ORDER BY id")
+
+
+def test_connections_from_before_the_upgrade_are_replaced(empty):
+    """Whoever upgrades and then works does so as the product's role."""
+    before = rows(empty, "SELECT current_user")
+    history.upgrade(empty)
+
+    assert [{"current_user": "debrief"}] == before
+    assert [{"current_user": APP_ROLE}] == rows(empty, "SELECT current_user")
+
+
+@pytest.fixture
+def users(empty: Database) -> Iterator[Callable[[str], Database]]:
+    """Makes the empty database an ordinary user's, with or without the right to make roles; as that user sees it."""
+    made: list[Database] = []
+
+    def make(rights: str) -> Database:
+        name = f"user_{next(_numbers)}"
+        change(empty, f"CREATE ROLE {name} LOGIN PASSWORD 'x' {rights}")
+        change(empty, f"ALTER DATABASE {empty.url.database} OWNER TO {name}")
+        change(empty, f"GRANT ALL ON SCHEMA public TO {name}")
+        url = empty.url.set(username=name, password="x").render_as_string(hide_password=False)
+        made.append(Database(url))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def without_role(empty: Database) -> Iterator[None]:
+    """A server that does not have the product's role yet; afterwards it has the one it had."""
+    change(empty, f"DO $$ BEGIN CREATE ROLE {APP_ROLE}; EXCEPTION WHEN duplicate_object THEN NULL; END $$")
+    change(empty, f"ALTER ROLE {APP_ROLE} RENAME TO set_aside")
+    yield
+    made = rows(empty, "SELECT 1 FROM pg_roles WHERE rolname = :role", role=APP_ROLE)
+    if made:
+        change(empty, f"DROP OWNED BY {APP_ROLE}")
+        change(empty, f"DROP ROLE {APP_ROLE}")
+    change(empty, f"ALTER ROLE set_aside RENAME TO {APP_ROLE}")
+
+
+def test_user_who_may_make_roles_makes_the_products(users, without_role):
+    """And joins it: an ordinary user's product is protected from the first connection on."""
+    own = users("CREATEROLE")
+    history.upgrade(own)
+    stock(own, a_manifest())
+
+    assert [{"user": APP_ROLE, "of": 1}] == rows(own, 'SELECT current_user AS "user", count(*) AS "of" FROM interview')
+
+
+def test_user_who_may_not_make_roles_is_told_what_to_do(users, without_role):
+    """In one line, for an administrator to copy; the database stays as it was."""
+    own = users("NOCREATEROLE")
+
+    with pytest.raises(DatabaseUnavailable) as raised:
+        history.upgrade(own)
+    user = own.url.username
+    assert f"CREATE ROLE {APP_ROLE} NOLOGIN; GRANT {APP_ROLE} TO {user}; then again: debrief db upgrade" in str(
+        raised.value
+    )
+    assert "\n" not in str(raised.value)
+    assert [] == rows(own, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+
+
+def test_user_whose_administrator_made_the_role_needs_no_right(users, empty, without_role):
+    """What the message above asks for is enough."""
+    own = users("NOCREATEROLE")
+    change(empty, f"CREATE ROLE {APP_ROLE} NOLOGIN")
+    change(empty, f"GRANT {APP_ROLE} TO {own.url.username}")
+    history.upgrade(own)
+
+    assert [{"current_user": APP_ROLE}] == rows(own, "SELECT current_user")
+
+
+def test_user_who_may_not_join_the_role_works_as_they_are(users):
+    """The product runs, unprotected: nothing that ran before stops."""
+    own = users("NOCREATEROLE")
+    history.upgrade(own)
+    stock(own, a_manifest())
+    with own.begin() as db:
+        protected = is_protected(db)
+
+    assert not protected
+    assert [{"current_user": own.url.username}] == rows(own, "SELECT current_user")
+
+
 def test_upgrade_that_fails_leaves_nothing_behind(empty):
     """All steps are one transaction: a table in the way, and the database is as it was."""
     with empty.begin() as db:
@@ -170,8 +272,7 @@ def test_empty_database_is_refused_with_the_command(empty):
 
 def test_older_database_is_refused_with_the_command(database):
     """So does one that lacks the last steps."""
-    with database.begin() as db:
-        db.execute(text("DELETE FROM alembic_version"))
+    change(database, "DELETE FROM alembic_version")
 
     with pytest.raises(DatabaseUnavailable, match="run: debrief db upgrade"):
         history.require_head(database)
@@ -180,8 +281,7 @@ def test_older_database_is_refused_with_the_command(database):
 @pytest.mark.parametrize("command", [history.require_head, history.upgrade])
 def test_newer_database_is_refused(database, command):
     """A database that a newer version has migrated is told as such, and left alone."""
-    with database.begin() as db:
-        db.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    change(database, "UPDATE alembic_version SET version_num = '9999'")
 
     with pytest.raises(DatabaseUnavailable, match=r"'9999', which this version does not know.*or a newer one"):
         command(database)

@@ -89,6 +89,7 @@ def restored_url(services: Services) -> Iterator[str]:
     name = f"{services.database.url.database}_restored"
     yield services.database.url.set(drivername="postgresql", database=name).render_as_string(hide_password=False)
     with services.database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("SET ROLE NONE")
         connection.exec_driver_sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 

@@ -4,16 +4,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, text
+from sqlalchemy.dialects.postgresql import insert
 
 from evaluator.evaluation import RunCounts
 from evaluator.judging import Sampling
 from evaluator.layout import transcript_key
 from evaluator.manifest import Candidate, Consent, Manifest, TranscriptRef
+from evaluator.people import Role, Viewer
 from evaluator.scorecard import Scorecard, conclude
 from evaluator.storage.database import Database
-from evaluator.storage.evaluations import Claim, claim
+from evaluator.storage.evaluations import Claim, claim, finalize
 from evaluator.storage.interviews import release_rubric, take_in
+from evaluator.storage.people import person_of, viewer_of
+from evaluator.storage.requisitions import add_member
 from evaluator.storage.runs import Judge, Selection, start_run
+from evaluator.storage.tables import requisition
 from evaluator.transcript import Transcript
 from rubrics.model import Rubric
 from tests.factories import MODEL, a_completion, a_rubric, a_transcript
@@ -104,9 +109,15 @@ def row_of(database: Database, interview_id: str = "iv-1") -> Mapping[str, Any]:
 
 
 def change(database: Database, statement: str, **values: Any) -> None:
-    """Moves time on, or whatever else a test cannot wait for."""
+    """Moves time on, or whatever else a test cannot wait for, as the owner of the tables."""
     with database.begin() as db:
+        as_owner(db)
         db.execute(text(statement), values)
+
+
+def as_owner(db: Connection) -> None:
+    """For the rest of the transaction, the URL's user instead of the product's role."""
+    db.execute(text("SET LOCAL ROLE NONE"))
 
 
 def due_again(database: Database) -> None:
@@ -135,6 +146,7 @@ def story(database: Database, interview_id: str = "iv-1") -> list[str]:
 
 def waiting_sessions(db: Connection) -> int:
     """Sessions of this database that wait for another's lock."""
+    as_owner(db)  # others' sessions are shown to nobody else
     return int(
         db.execute(
             text(
@@ -142,3 +154,32 @@ def waiting_sessions(db: Connection) -> int:
             )
         ).scalar_one()
     )
+
+
+def a_person(database: Database, subject: str = "ada", **held: Sequence[Role]) -> int:
+    """Somebody's id; `REQ_1=["reviewer"]` gives roles in REQ-1, which appears if it has to."""
+    with database.begin() as db:
+        known = person_of(db, "https://id.example", subject, subject.title())
+        for name, roles in held.items():
+            db.execute(insert(requisition).values(id=name.replace("_", "-")).on_conflict_do_nothing())
+            for role in roles:
+                add_member(db, name.replace("_", "-"), known.id, role)
+    return known.id
+
+
+def a_viewer(database: Database, person_id: int) -> Viewer:
+    """They, in a session."""
+    with database.begin() as db:
+        found = viewer_of(db, person_id, "session")
+    assert found is not None
+    return found
+
+
+def scored(database: Database, interviews: int = 1) -> Sequence[str]:
+    """iv-1 ... iv-n, each with a scorecard; the scorecards' ids in this order."""
+    prepared(database, interviews)
+    for _ in range(interviews):
+        claim = a_claim(database)
+        with database.begin() as db:
+            finalize(db, claim, a_scorecard(claim), {})
+    return [row["id"] for row in rows(database, "SELECT id FROM scorecard ORDER BY interview_id")]

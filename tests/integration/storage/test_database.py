@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from evaluator.errors import DatabaseUnavailable, UsageFault
 from evaluator.storage.database import CONNECT_TIMEOUT_S, IDLE_IN_TRANSACTION_S, Database
 from evaluator.storage.interviews import known_interviews, take_in
-from tests.integration.storage.builders import a_manifest, stock, waiting_sessions
+from tests.integration.storage.builders import a_manifest, as_owner, change, stock, waiting_sessions
 from tests.integration.storage.freezing import frozen
 
 
@@ -34,6 +34,7 @@ def test_database_without_tables_names_the_command(database_url):
     """What is not migrated is told apart from what is down."""
     empty = Database(database_url)
     with empty.begin() as db:
+        as_owner(db)
         db.execute(text("DROP SCHEMA public CASCADE"))
         db.execute(text("CREATE SCHEMA public"))
     empty.close()
@@ -43,8 +44,7 @@ def test_database_without_tables_names_the_command(database_url):
 
 def test_database_that_lacks_a_column_names_the_command(database):
     """So is one of an older version."""
-    with database.begin() as db:
-        db.execute(text("ALTER TABLE interview DROP COLUMN language"))
+    change(database, "ALTER TABLE interview DROP COLUMN language")
 
     with pytest.raises(DatabaseUnavailable, match="run: debrief db upgrade"):
         stock(database, a_manifest())
@@ -84,9 +84,8 @@ def test_url_that_is_none_is_a_fault_of_the_setting(url):
 
 def test_role_without_rights_is_told_in_one_line(database, database_url):
     """A missing grant is the server's trouble, not a crash."""
-    with database.begin() as db:
-        db.execute(text("DROP ROLE IF EXISTS poor"))
-        db.execute(text("CREATE ROLE poor LOGIN PASSWORD 'poor-secret'"))
+    change(database, "DROP ROLE IF EXISTS poor")
+    change(database, "CREATE ROLE poor LOGIN PASSWORD 'poor-secret'")
 
     told = unavailable(elsewhere(database_url, username="poor", password="poor-secret"))
 
@@ -143,7 +142,7 @@ def test_commit_on_a_frozen_server_ends(database, impatient):
         pytest.raises(DatabaseUnavailable, match=r"no answer within 1\.5 s"),
         impatient.begin() as db,
     ):
-        db.execute(text("CREATE TABLE t ()"))
+        db.execute(text("INSERT INTO node (name, kind, version) VALUES ('a', 'worker', '0')"))
         stack.enter_context(frozen(database))
 
 
@@ -233,8 +232,7 @@ def test_value_that_cannot_be_sent_is_no_outage(database):
 
 def test_error_of_the_database_tells_no_values(database):
     """A failed statement is reported without its parameters and without the row, which hold a name."""
-    with database.begin() as db:
-        db.execute(text("ALTER TABLE interview ADD CONSTRAINT never CHECK (false)"))
+    change(database, "ALTER TABLE interview ADD CONSTRAINT never CHECK (false)")
 
     with pytest.raises(DBAPIError, match="never") as raised:
         stock(database, a_manifest())

@@ -1,126 +1,24 @@
 """The pages over a real PostgreSQL, through the operations that intake, runs and workers use."""
 
-import re
-from html.parser import HTMLParser
-
 import pytest
-from fastapi.testclient import TestClient
-from sqlalchemy import update
 
 from evaluator.errors import StoreUnavailable
 from evaluator.evaluation import Quarantine
-from evaluator.judging import Sampling
-from evaluator.layout import transcript_key
-from evaluator.manifest import Candidate, Consent, Manifest, RecordingRef, TranscriptRef
-from evaluator.scorecard import conclude
 from evaluator.storage import evaluations
-from evaluator.storage.interviews import reject, release_rubric, take_in
-from evaluator.storage.runs import Judge, Selection, close_runs, start_run
-from evaluator.storage.tables import scorecard
-from evaluator.web.app import create_app
+from evaluator.storage.interviews import reject
 from evaluator.web.pages import PAGE_LENGTH
-from tests.factories import AT, MODEL, a_rubric
-from tests.fakes import MemoryStore
-from tests.unit.web.builders import a_mixed_transcript, timed, typical
-
-NAME = "Ada Lovelace"  # must never be on a page
-
-
-class World:
-    """A database and a store with interviews in them, and the pages over both."""
-
-    def __init__(self, database):
-        self.database = database
-        self.store = MemoryStore()
-        self.rubric = a_rubric()
-        self.transcripts = {}
-        app = create_app(database, self.store, version="1.2.3")
-        self.client = TestClient(app, base_url="http://127.0.0.1")
-        with database.begin() as db:
-            release_rubric(db, self.rubric)
-
-    def interview(self, interview_id="iv-1", *, transcript=None, requisition="REQ-114", consent="granted", **changes):
-        """Takes an interview in."""
-        transcript = transcript or timed(a_mixed_transcript())
-        key = transcript_key(interview_id, transcript.digest)
-        self.store.create(key, transcript.to_bytes())
-        self.transcripts[interview_id] = transcript
-        values = {
-            "interview_id": interview_id,
-            "candidate": Candidate(ref=f"C-{interview_id}", name=NAME),
-            "requisition": requisition,
-            "rubric_id": self.rubric.id,
-            "rubric_version": self.rubric.version,
-            "started_at": AT,
-            "consent": Consent(status=consent),
-            "transcript": TranscriptRef(key=key, sha256=transcript.digest),
-            "recording": RecordingRef(status="none"),
-            "agent_version": "test",
-        }
-        with self.database.begin() as db:
-            take_in(db, Manifest(**{**values, **changes}))
-
-    def run(self, *, name="night-1", model=MODEL, only="missing"):
-        """Opens a run over the interviews."""
-        with self.database.begin() as db:
-            start_run(db, name=name, selection=Selection(only=only), judge=Judge(model=model, sampling=Sampling()))
-
-    def claim(self, *, model=MODEL):
-        """What a worker takes up next."""
-        with self.database.begin() as db:
-            return evaluations.claim(db, worker="node-1", model=model, lease_s=30)
-
-    def score(self, *, model=MODEL):
-        """Does the worker's part for one row, with handmade completions; the scorecard's id."""
-        claimed = self.claim(model=model)
-        body = conclude(
-            self.transcripts[claimed.work.interview_id],
-            self.rubric,
-            {"design": typical()},
-            model=model,
-            sampling=Sampling(),
-        )
-        facts = {"sections": [{"section_id": "design", "reused": False, "prompt_tokens": 443}]}
-        with self.database.begin() as db:
-            scorecard_id = evaluations.finalize(db, claimed, body, facts)
-            close_runs(db)
-        return scorecard_id
-
-    def page(self, path, status=200):
-        """The page's HTML."""
-        answer = self.client.get(path)
-        assert status == answer.status_code, answer.text
-        return answer.text
+from tests.factories import MODEL
+from tests.integration.storage.builders import change
+from tests.integration.web.world import NAME, Outline, World, text_of
+from tests.unit.web.builders import a_mixed_transcript
 
 
 @pytest.fixture
 def world(database):
-    """Nothing taken in yet."""
+    """Nothing taken in yet; an administrator looks at it."""
     world = World(database)
     with world.client:
         yield world
-
-
-class Outline(HTMLParser):
-    """Ids, links and tags of a page."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.ids, self.links, self.tags, self.labels = [], [], [], []
-        self.feed(html)
-
-    def handle_starttag(self, tag, attrs):
-        """Collects."""
-        given = dict(attrs)
-        self.tags.append((tag, given))
-        self.ids += [given["id"]] if "id" in given else []
-        self.links += [given["href"]] if tag == "a" else []
-        self.labels += given.get("aria-labelledby", "").split()
-
-
-def text_of(html):
-    """What a reader sees, in one line."""
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
 
 
 def test_an_empty_list_says_what_to_do(world):
@@ -154,14 +52,15 @@ def test_a_scored_interview_leads_to_its_scorecard(world):
     assert "2 alerts" in page
 
 
-def test_the_latest_run_adds_up(world):
-    """Selected is the sum of what it became."""
+def test_a_runs_account_adds_up(world):
+    """Selected is the sum of what it became, zeros included."""
     world.interview("iv-1")
     world.interview("iv-2")
     world.run()
     world.score()
 
-    assert "2 selected = 1 needs review + 1 pending" in text_of(world.page("/interviews"))
+    account = "2 selected = 0 scored + 1 needs review + 0 unscorable + 0 failed + 0 blocked + 0 skipped"
+    assert f"{account} + 0 cancelled + 0 running + 1 pending ✓ adds up" in text_of(world.page("/runs/night-1"))
 
 
 def test_names_are_on_no_page(world):
@@ -271,8 +170,8 @@ def test_an_interview_without_consent_is_blocked(world):
 
 
 def test_an_unknown_interview_is_a_404_page(world):
-    """With what to do instead."""
-    assert "debrief intake" in world.page("/interviews/iv-9", status=404)
+    """It does not tell what is not there from what one may not see."""
+    assert "or none that you may see" in world.page("/interviews/iv-9", status=404)
 
 
 def test_the_scorecard_shows_levels_anchors_evidence_and_reasons(world):
@@ -286,7 +185,7 @@ def test_the_scorecard_shows_levels_anchors_evidence_and_reasons(world):
         "Depth, behaviour of level 4.",
         "To reach 5: Depth, behaviour of level 5.",
         "We measured the lag every minute.",
-        "Candidate · 12:09–12:14 (estimated) · no recording · U2",
+        "Candidate · 12:09–12:14 (estimated) · no recording · in the transcript , U2 · U2",
         "Expected level 3.9 ±0.3",
         "Not asked",
         "Not answered",
@@ -307,7 +206,8 @@ def test_the_scorecard_is_well_formed(world):
     assert len(outline.ids) == len(set(outline.ids))
     assert {link[1:] for link in outline.links if link.startswith("#")} | set(outline.labels) <= set(outline.ids)
     assert page.count("<table") == page.count("<caption")
-    assert not [tag for tag, given in outline.tags if tag == "script" or "style" in given or "onclick" in given]
+    assert not [tag for tag, given in outline.tags if "style" in given or "onclick" in given]
+    assert ["/static/site.js"] == [given.get("src") for tag, given in outline.tags if tag == "script"]
     assert all("scope" in given for tag, given in outline.tags if tag == "th")
 
 
@@ -344,18 +244,19 @@ def test_an_evaluation_under_way_leads_to_the_scorecard_before_it(world):
     assert f"/scorecards/{old}" in Outline(world.page("/interviews/iv-1")).links
 
 
-def test_the_untrained_judge_is_labelled_everywhere(world):
+def test_the_demonstration_judge_is_labelled_everywhere(world):
     """In the list, on the page and in JSON."""
     world.interview()
-    world.run(model="demo-judge-untrained@1")
-    scorecard_id = world.score(model="demo-judge-untrained@1")
-    notice = "ntrained demo judge: levels are noise"
+    world.run(model="demo-judge@1")
+    scorecard_id = world.score(model="demo-judge@1")
+    notice = "emo judge: trained on simulated interviews only, meaningless for real ones"
 
     pages = [world.page(p) for p in ("/interviews", "/interviews/iv-1", f"/scorecards/{scorecard_id}")]
+    assert '<span class="sub warn">demo judge</span>' in pages[0]
     data = world.client.get(f"/scorecards/{scorecard_id}.json").json()
 
-    assert [2, 1, 1] == [page.count(notice) for page in pages]
-    assert f"u{notice}" == data["judge_notice"]
+    assert [1, 1, 1] == [page.count(notice) for page in pages]
+    assert f"d{notice}" == data["judge_notice"]
 
 
 def test_a_real_judge_is_not_labelled(world):
@@ -374,7 +275,7 @@ def test_hostile_words_are_text(world):
 
     page = world.page(f"/scorecards/{world.score()}")
 
-    assert "<script" not in page
+    assert 1 == page.count("<script")
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &#34;quoted&#34; &#39;single&#39; &amp; =HYPERLINK(1)" in page
     assert "⟨U+202E⟩txet {{ 7*7 }}" in page
 
@@ -396,7 +297,7 @@ def lose(world):
     world.store.objects.clear()
 
 
-def change(world):
+def rewrite(world):
     """The transcript's object holds other bytes."""
     world.store.objects = {key: data + b" " for key, data in world.store.objects.items()}
 
@@ -411,7 +312,7 @@ def cut_off(world):
 
 
 @pytest.mark.parametrize(
-    ("harm", "why"), [(lose, "is not in the store"), (change, "sha256 differs"), (cut_off, "timed out")]
+    ("harm", "why"), [(lose, "is not in the store"), (rewrite, "sha256 differs"), (cut_off, "timed out")]
 )
 def test_without_the_words_the_levels_stay(world, harm, why):
     """The page renders with levels, says why the words are missing, and names the request."""
@@ -436,7 +337,6 @@ def test_a_changed_body_is_found_out(world):
     world.interview()
     world.run()
     scorecard_id = world.score()
-    with world.database.begin() as db:
-        db.execute(update(scorecard).values(body_sha256="0" * 64))
+    change(world.database, "UPDATE scorecard SET body_sha256 = repeat('0', 64)")
 
     assert "This scorecard is not what was stored." in world.page(f"/scorecards/{scorecard_id}")

@@ -149,7 +149,7 @@ def test_database_that_is_down_fails_every_step_in_words(others):
     """Nothing is raised: the reconciler waits the outage out."""
     report = tick(others(database_url="postgresql://a:b@127.0.0.1:1/c"))
 
-    assert {"leases", "intake", "hints", "runs"} == set(report.failed)
+    assert {"leases", "intake", "hints", "runs", "notices"} == set(report.failed)
 
 
 @pytest.mark.parametrize("step", ["leases", "hints", "runs", "intake"])

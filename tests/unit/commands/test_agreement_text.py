@@ -66,9 +66,9 @@ def test_small_groups_are_named():
 
 
 def test_judge_notice_stands_with_the_figures():
-    """An untrained judge's agreement is chance."""
-    judge = replace(JUDGE, notice="untrained demo judge: levels are noise")
+    """The demonstration judge's agreement means nothing for real interviews."""
+    judge = replace(JUDGE, notice="demo judge: trained on simulated interviews only, meaningless for real ones")
 
-    assert "!! untrained demo judge" in "\n".join(
+    assert "!! demo judge" in "\n".join(
         lines_of(measure([a_label()], {"iv-1": a_judged(3)}, judge, resamples=0, seed=0))
     )

@@ -81,9 +81,9 @@ def test_scored_and_unscored_is_told_beside_the_table():
 
 def test_judge_that_means_nothing_is_named():
     """As everywhere that its levels stand."""
-    lines = lines_of({"depth": [3, 4, 5]}, model="demo-judge-untrained@0")
+    lines = lines_of({"depth": [3, 4, 5]}, model="demo-judge@0")
 
-    assert "!! untrained demo judge: levels are noise" in lines
+    assert "!! demo judge: trained on simulated interviews only, meaningless for real ones" in lines
 
 
 @pytest.mark.parametrize(

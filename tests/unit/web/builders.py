@@ -3,7 +3,8 @@
 from evaluator.judging import Completion, Sampling
 from evaluator.manifest import RecordingRef
 from evaluator.scorecard import Scorecard, conclude
-from evaluator.storage.reading import Event, InterviewRow, StoredScorecard
+from evaluator.storage.reading import Event, StoredScorecard
+from evaluator.storage.reviewing import ListedInterview
 from evaluator.transcript import Transcript
 from rubrics.model import Rubric
 from tests.factories import AT, MODEL, a_completion, a_criterion, a_rubric, a_transcript
@@ -82,7 +83,7 @@ def stored(body: Scorecard, **changes: object) -> StoredScorecard:
     return StoredScorecard.model_validate({**values, **changes})
 
 
-def a_row(**changes: object) -> InterviewRow:
+def a_row(**changes: object) -> ListedInterview:
     """A line of the list, scored unless changed."""
     values: dict[str, object] = {
         "id": "iv-1",
@@ -92,7 +93,11 @@ def a_row(**changes: object) -> InterviewRow:
         "started_at": AT,
         "taken_in_at": AT,
         "consent": "granted",
+        "blind": False,
+        "reviewers_needed": 1,
+        "hidden": False,
         "state": "scored",
+        "evaluation": "done",
         "code": None,
         "sections_done": 3,
         "sections_total": 3,
@@ -102,15 +107,20 @@ def a_row(**changes: object) -> InterviewRow:
         "scored": 6,
         "of": 7,
         "alerts": 0,
+        "failed": False,
         "judge_notice": None,
+        "reviews": 0,
+        "mine": False,
+        "assigned": False,
     }
-    return InterviewRow.model_validate({**values, **changes})
+    return ListedInterview.model_validate({**values, **changes})
 
 
-def an_unscored_row(state: str, **changes: object) -> InterviewRow:
+def an_unscored_row(state: str, **changes: object) -> ListedInterview:
     """A line of the list without a scorecard."""
     nothing = dict.fromkeys(("scorecard_id", "overall", "spread", "scored", "of"))
-    return a_row(**{**nothing, "state": state, **changes})
+    evaluation = {"waiting": "pending", "scoring": "running", "failed": "quarantined", "not_started": None}
+    return a_row(**{**nothing, "state": state, "evaluation": evaluation.get(state, state), **changes})
 
 
 def an_event(kind: str, **detail: object) -> Event:

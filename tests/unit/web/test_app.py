@@ -6,18 +6,37 @@ import re
 import pytest
 from fastapi.testclient import TestClient
 
+from evaluator.people import Viewer
 from evaluator.storage.database import Database
 from evaluator.web.app import create_app
+from evaluator.web.identity import ONE_MACHINE, Visit
 from tests.fakes import MemoryStore
 
 NOBODY = "postgresql://debrief:secret-password@127.0.0.1:1/debrief"  # port 1: refused at once
+
+
+class OpenGate:
+    """Lets everybody in as an administrator, without asking a database; the real gate is tested on PostgreSQL."""
+
+    access = ONE_MACHINE
+
+    def admit(self, request, need):
+        """The same visit for all."""
+        return Visit(viewer=Viewer(person_id=1, name="Ada", admin=True, entry="session"), csrf="x")
+
+
+def pages_over(database):
+    """The pages, behind an open gate."""
+    app = create_app(database, MemoryStore(), version="1.2.3")
+    app.state.gate = OpenGate()
+    return TestClient(app, base_url="http://127.0.0.1")
 
 
 @pytest.fixture
 def client():
     """The pages over a database that refuses every connection."""
     database = Database(NOBODY)
-    with TestClient(create_app(database, MemoryStore(), version="1.2.3"), base_url="http://127.0.0.1") as client:
+    with pages_over(database) as client:
         yield client
     database.close()
 
@@ -41,11 +60,11 @@ def test_any_other_host_is_refused(client, host):
 
 @pytest.mark.parametrize("path", ["/livez", "/static/site.css", "/nothing", "/interviews", "/"])
 def test_every_answer_carries_the_headers(client, path):
-    """Pages, errors and style alike: no script, no frame, no cache, no referrer."""
+    """Pages, errors and style alike: no frame, no cache, no referrer to elsewhere."""
     headers = client.get(path, follow_redirects=False).headers
 
     assert headers["content-security-policy"].startswith("default-src 'none'; style-src 'self';")
-    assert ("nosniff", "no-referrer", "no-store") == (
+    assert ("nosniff", "same-origin", "no-store") == (
         headers["x-content-type-options"],
         headers["referrer-policy"],
         headers["cache-control"],
@@ -105,12 +124,9 @@ def test_machines_get_problem_json(client, path, headers):
     )
 
 
-@pytest.mark.parametrize(
-    "path",
-    ["/nothing", "/interviews/a%00b", "/scorecards/..%2Fx", "/scorecards/%F0%9F%98%80", "/scorecards/" + "a" * 65],
-)
-def test_an_address_that_nobody_can_have_is_a_404_page(client, path):
-    """What cannot be an id is not asked of PostgreSQL, which is down here."""
+@pytest.mark.parametrize("path", ["/nothing", "/interviews/iv-1/nothing", "/scorecards/..%2Fx"])
+def test_an_address_that_there_is_not_is_a_404_page(client, path):
+    """No route leads there, so PostgreSQL, which is down here, is not asked."""
     assert 404 == client.get(path).status_code
 
 
@@ -124,7 +140,7 @@ def test_a_filter_that_names_nothing_is_a_400_page(client, query):
 
 
 def test_pages_cannot_be_written_to(client):
-    """There is nothing to submit yet."""
+    """Only forms have addresses that take something."""
     assert 405 == client.post("/interviews").status_code
 
 
@@ -154,7 +170,7 @@ class BrokenDatabase:
 
 def test_a_bug_is_a_page_and_a_log_line_without_its_message(caplog):
     """The place is logged under the request id; what was said is neither shown nor logged."""
-    client = TestClient(create_app(BrokenDatabase(), MemoryStore(), version="1"), base_url="http://127.0.0.1")
+    client = pages_over(BrokenDatabase())
 
     with caplog.at_level(logging.ERROR, logger="evaluator.web.guard"):
         answer = client.get("/interviews")

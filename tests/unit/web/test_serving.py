@@ -67,7 +67,7 @@ def test_it_can_be_served_again_at_once_on_the_same_port(app):
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org", ""])
 def test_other_hosts_are_refused(app, host):
     """Without a login nobody else may read scorecards."""
-    with pytest.raises(UsageFault, match="there is no login yet"):
+    with pytest.raises(UsageFault, match="without a login provider the pages are served on loopback only"):
         serve(app, host, 0)
 
 

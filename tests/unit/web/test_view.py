@@ -252,9 +252,9 @@ def test_alerts_of_one_kind_are_told_once_with_all_their_places():
 
 
 def test_a_judge_that_means_nothing_carries_its_notice():
-    """The untrained judge's levels are labelled in the view and in JSON."""
-    notice = "untrained demo judge: levels are noise"
-    body = a_scorecard(model="demo-judge-untrained@1")
+    """The demonstration judge's levels are labelled in the view and in JSON."""
+    notice = "demo judge: trained on simulated interviews only, meaningless for real ones"
+    body = a_scorecard(model="demo-judge@1")
 
     view = scorecard_view(stored(body), a_rubric(), a_mixed_transcript())
 

@@ -137,3 +137,33 @@ def spread_words(spread: float) -> str:
 def counted(number: int, noun: str, plural: str | None = None) -> str:
     """`1 alert`, `2 alerts`."""
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+RECOMMENDATIONS = {
+    "strong_no": "Strong no",
+    "no": "No",
+    "yes": "Yes",
+    "strong_yes": "Strong yes",
+    "no_decision": "No decision",
+}
+
+REASON_CODES = {  # why a person set another level
+    "evidence_misread": "Evidence misread",
+    "missed_evidence": "Missed evidence",
+    "wrong_speaker": "Wrong speaker",
+    "asr_error": "Speech recognition error",
+    "rubric_misapplied": "Rubric misapplied",
+    "question_not_asked": "Question not asked",
+    "candidate_correction": "Corrected by the candidate",
+    "accommodation": "Accommodation",
+    "other": "Other reason",
+}
+
+DISMISSAL_CAUSES = {
+    "audio": "the audio is unusable",
+    "wrong_person": "it is another person's interview",
+    "asr": "speech recognition failed",
+    "wrong_rubric": "the wrong rubric was used",
+    "consent_withdrawn": "consent was withdrawn",
+    "other": "another cause",
+}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluator.web.words import (
+from evaluator.words import (
     clock,
     event_words,
     failure_words,

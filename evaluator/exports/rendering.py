@@ -1,0 +1,34 @@
+"""Our templates for documents; whatever comes from outside is text in them, never markup."""
+
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from evaluator.words import iso, utc
+
+QUOTE_CHARS_MAX = 1_500  # an utterance has about 60 words; one endless word would take minutes to set
+CUT = " […]"
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("evaluator.exports"),
+        autoescape=True,  # always: whatever the template's name, nothing from outside is markup
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(utc=utc, iso=iso, clipped=clipped)
+    return environment
+
+
+def clipped(quote: str) -> str:
+    """What was said, cut with a mark where it is longer than any utterance should be."""
+    return quote if len(quote) <= QUOTE_CHARS_MAX else quote[:QUOTE_CHARS_MAX] + CUT
+
+
+def rendered(template: str, **values: Any) -> str:
+    """The whole HTML document of a template in `templates/`; it names nothing that would have to be fetched."""
+    return _environment().get_template(template).render(**values)

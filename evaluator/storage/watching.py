@@ -1,0 +1,197 @@
+"""Runs as one viewer may see them: accounts, pace, failures, and when their sections were finished.
+
+Whether an interview came out scored, in need of review or unscorable is the judge's saying. Where a blind review keeps
+that from the viewer, the interview counts as `under_review`, so that every account still adds up.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import Connection, text
+
+from evaluator.errors import NotFound
+from evaluator.evaluation import COUNTS
+from evaluator.people import Viewer
+from evaluator.values import Frozen
+
+UNDER_REVIEW = "under_review"
+STANDINGS = ("scored", "needs_review", "unscorable", UNDER_REVIEW, *COUNTS[3:])
+RUNS_MAX = 100
+MEMBERS_MAX = 200  # interviews of one kind that a run's page names
+
+
+class RunSeen(Frozen):
+    """A run with the account of its members; `selected` is always the sum of `counts`."""
+
+    name: str
+    state: Literal["open", "paused", "closed"]
+    closed_because: str | None
+    model: str
+    selection: dict[str, Any]
+    counts: Mapping[str, int]  # STANDINGS -> members
+    sections_done: int
+    sections_total: int
+    created_at: datetime
+    closed_at: datetime | None
+    deadline: datetime | None
+    now: datetime  # by the database's clock
+
+    @property
+    def selected(self) -> int:
+        """All members."""
+        return sum(self.counts.values())
+
+    @property
+    def open(self) -> int:
+        """Members that are still to be worked on."""
+        return self.counts["running"] + self.counts["pending"]
+
+
+class RunMember(Frozen):
+    """One interview of a run, with what held it up."""
+
+    interview_id: str
+    candidate_ref: str
+    scorecard_id: str | None
+    code: str | None
+    detail: str | None
+    attempts: int
+    stalls: int
+
+
+class Bin(Frozen):
+    """What happened in one stretch of a run's time."""
+
+    number: int  # from 0, at the run's start
+    sections: int  # finished by the judge
+    reused: int  # read from a checkpoint
+    stops: int  # leases that ran out, and evaluations given back
+
+
+class Effort(Frozen):
+    """What the judge's calls of a run's scorecards took; None: not recorded."""
+
+    sections: int  # judged, not read from a checkpoint
+    prompt_tokens: int | None
+    cached_tokens: int | None
+    completion_tokens: int | None
+    p50_s: float | None
+    p95_s: float | None
+
+
+_HIDDEN = """(q.blind AND NOT :command AND NOT (:session AND EXISTS (SELECT 1 FROM human_record h
+    WHERE h.scorecard_id = s.id AND h.kind = 'review' AND h.person_id = :me)))"""
+_OUTCOME = """
+    CASE WHEN m.outcome IS NOT NULL THEN m.outcome WHEN m.skipped IS NOT NULL THEN 'skipped'
+         WHEN e.state = 'done' THEN s.state WHEN e.state = 'quarantined' THEN 'failed' ELSE e.state END
+"""
+_MEMBERS = f"""
+    FROM (SELECT m.run_id, m.skipped, e.id, e.interview_id, e.code, e.detail, e.attempts, e.stalls, e.sections_done,
+            e.sections_total, s.id AS scorecard_id, i.candidate_ref, i.requisition, {_OUTCOME} AS outcome,
+            {_HIDDEN} AS hidden
+          FROM run_member m JOIN evaluation e ON e.id = m.evaluation_id JOIN interview i ON i.id = e.interview_id
+          JOIN requisition q ON q.id = i.requisition LEFT JOIN scorecard s ON s.evaluation_id = e.id) m
+"""
+_STANDING = f"""
+    CASE WHEN m.hidden AND m.outcome IN ('scored', 'needs_review', 'unscorable') THEN '{UNDER_REVIEW}'
+         ELSE m.outcome END
+"""
+
+
+def runs_seen(db: Connection, viewer: Viewer, *, limit: int = 50) -> tuple[RunSeen, ...]:
+    """The newest runs first."""
+    return _runs(db, viewer, "true", {"limit": min(limit, RUNS_MAX)})
+
+
+def run_seen(db: Connection, viewer: Viewer, name: str) -> RunSeen:
+    """One run; NotFound."""
+    found = _runs(db, viewer, "r.name = :name", {"name": name, "limit": 1})
+    if not found:
+        raise NotFound(f"run {name} does not exist; see: debrief run list")
+    return found[0]
+
+
+def _runs(db: Connection, viewer: Viewer, where: str, values: Mapping[str, object]) -> tuple[RunSeen, ...]:
+    query = text(
+        f"""
+        WITH r AS (SELECT * FROM run r WHERE {where} ORDER BY r.id DESC LIMIT :limit),
+        a AS (SELECT m.run_id, {_STANDING} AS standing, count(*) AS n,
+                  sum(m.sections_done) FILTER (WHERE m.skipped IS NULL) AS done,
+                  sum(m.sections_total) FILTER (WHERE m.skipped IS NULL) AS total
+              {_MEMBERS} WHERE m.run_id IN (SELECT id FROM r) GROUP BY 1, 2)
+        SELECT r.name, r.state, r.closed_because, r.model, r.selection, r.created_at, r.closed_at, r.deadline,
+            clock_timestamp() AS now, coalesce(sum(a.done), 0)::int AS sections_done,
+            coalesce(sum(a.total), 0)::int AS sections_total,
+            coalesce(jsonb_object_agg(a.standing, a.n) FILTER (WHERE a.standing IS NOT NULL), '{{}}') AS counts
+        FROM r LEFT JOIN a ON a.run_id = r.id GROUP BY r.id, r.name, r.state, r.closed_because, r.model, r.selection,
+            r.created_at, r.closed_at, r.deadline ORDER BY r.id DESC
+        """
+    )
+    rows = db.execute(query, {**values, **_viewer(viewer)}).mappings()
+    return tuple(
+        RunSeen.model_validate({**row, "counts": {name: row["counts"].get(name, 0) for name in STANDINGS}})
+        for row in rows
+    )
+
+
+def members_standing(
+    db: Connection, viewer: Viewer, name: str, standing: str, *, limit: int = 50
+) -> Sequence[RunMember]:
+    """Members of the run that stand there, of the requisitions that the viewer sees."""
+    query = text(
+        f"SELECT m.interview_id, m.candidate_ref, m.scorecard_id, m.code, m.detail, m.attempts, m.stalls {_MEMBERS} "
+        f"JOIN run r ON r.id = m.run_id WHERE r.name = :name AND {_STANDING} = :standing "
+        "AND (:all OR m.requisition = ANY(:only)) ORDER BY m.id LIMIT :limit"
+    )
+    only = viewer.requisitions_for("see_interviews")
+    values = {"name": name, "standing": standing, "all": only is None, "only": sorted(only or ())}
+    rows = db.execute(query, {**values, **_viewer(viewer), "limit": min(limit, MEMBERS_MAX)}).mappings()
+    return [RunMember.model_validate(dict(row)) for row in rows]
+
+
+def run_bins(db: Connection, run: RunSeen, *, width: timedelta) -> Sequence[Bin]:
+    """Stretches of the run in which something happened, in order; `width` is one stretch's length."""
+    query = text(
+        """
+        SELECT floor(extract(epoch FROM v.at - cast(:since AS timestamptz)) / :width)::int AS number,
+            count(*) FILTER (WHERE v.kind = 'section' AND NOT coalesce((v.detail ->> 'reused')::bool, false)
+                AND v.detail ->> 'window' IS NULL) AS sections,
+            count(*) FILTER (WHERE v.kind = 'section' AND coalesce((v.detail ->> 'reused')::bool, false)) AS reused,
+            count(*) FILTER (WHERE v.kind IN ('expired', 'released')) AS stops
+        FROM run r JOIN run_member m ON m.run_id = r.id AND m.skipped IS NULL
+        JOIN evaluation_event v ON v.evaluation_id = m.evaluation_id
+        WHERE r.name = :name AND v.at >= :since AND v.at <= :until AND v.kind IN ('section', 'expired', 'released')
+        GROUP BY 1 ORDER BY 1
+        """
+    )
+    values = {
+        "name": run.name,
+        "since": run.created_at,
+        "until": run.closed_at or run.now,
+        "width": width.total_seconds(),
+    }
+    return [Bin.model_validate(dict(row)) for row in db.execute(query, values).mappings()]
+
+
+def run_effort(db: Connection, name: str) -> Effort:
+    """Tokens and times of the calls that stand in the run's scorecards."""
+    query = text(
+        """
+        SELECT count(*) AS sections, sum((x ->> 'prompt_tokens')::bigint)::bigint AS prompt_tokens,
+            sum((x ->> 'cached_tokens')::bigint)::bigint AS cached_tokens,
+            sum((x ->> 'completion_tokens')::bigint)::bigint AS completion_tokens,
+            percentile_cont(0.5) WITHIN GROUP (ORDER BY (x ->> 'duration_s')::float) AS p50_s,
+            percentile_cont(0.95) WITHIN GROUP (ORDER BY (x ->> 'duration_s')::float) AS p95_s
+        FROM run r JOIN run_member m ON m.run_id = r.id AND m.skipped IS NULL
+        JOIN scorecard s ON s.evaluation_id = m.evaluation_id
+        CROSS JOIN LATERAL jsonb_array_elements(
+            CASE WHEN jsonb_typeof(s.execution -> 'sections') = 'array' THEN s.execution -> 'sections' ELSE '[]' END) x
+        WHERE r.name = :name AND x ->> 'reused' = 'false'
+        """
+    )
+    return Effort.model_validate(dict(db.execute(query, {"name": name}).mappings().one()))
+
+
+def _viewer(viewer: Viewer) -> dict[str, object]:
+    return {"me": viewer.person_id, "command": viewer.entry == "command", "session": viewer.entry == "session"}

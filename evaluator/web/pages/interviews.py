@@ -1,0 +1,138 @@
+"""The list of interviews with its saved views, and the page of one interview."""
+
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import parse_qsl
+
+from fastapi import Form, Path, Request
+from fastapi.responses import RedirectResponse, Response
+from sqlalchemy import Connection
+
+from evaluator.errors import UsageFault
+from evaluator.people import Viewer
+from evaluator.storage import human
+from evaluator.storage.interviews import rejection_count, rejections
+from evaluator.storage.reading import history, rubric_refs
+from evaluator.storage.requisitions import requisition_list
+from evaluator.storage.reviewing import (
+    ListPage,
+    Wanted,
+    interview_seen,
+    interviews_page,
+    interviews_seen,
+    queue_length,
+)
+from evaluator.storage.saved_views import VIEW_NAME_CHARS_MAX, delete_view, save_view, saved_views
+from evaluator.web.list_query import (
+    address,
+    cursor_of,
+    filters_of,
+    parse_cursor,
+    query_of,
+    sort_text,
+    wanted_of,
+)
+from evaluator.web.listing import STATES, InterviewLine, interview_line, interview_view
+from evaluator.web.pages.site import Site, checked_name
+from evaluator.web.rights import AsVisit
+
+PAGE_LENGTH = 50  # interviews
+REJECTIONS_SHOWN = 20
+SEE_OTHER = 303
+BIGINT_MAX = 2**63 - 1
+
+FILTERS = ("q", "requisition", "state", "rubric", "reviewer", "alerts", "since", "until", "run")
+SORTS = (  # what the list can be sorted by, the usual order of each first
+    ("-intake", "Newest intake first"),
+    ("intake", "Oldest intake first"),
+    ("-interviewed_at", "Latest interview first"),
+    ("interviewed_at", "Earliest interview first"),
+)
+SCORE_SORTS = (("-score", "Highest AI score first"), ("score", "Lowest AI score first"))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InterviewPages:
+    """The handlers."""
+
+    site: Site
+
+    def interviews(self, visit: AsVisit, request: Request) -> Response:
+        """The list; the address says which interviews, in which order, from where on."""
+        query, viewer = request.query_params, visit.viewer
+        wanted = wanted_of(query)
+        after, before = (parse_cursor(query[n], wanted.sort) if query.get(n) else None for n in ("after", "before"))
+        if after and before:
+            raise UsageFault("a page begins after a line or ends before one, not both; start again: /interviews")
+        with self.site.database.begin() as db:
+            page = interviews_page(db, viewer, wanted, after=after, before=before, limit=PAGE_LENGTH)
+            facts = {
+                "total": interviews_seen(db, viewer),
+                "requisitions": [r.id for r in requisition_list(db, viewer.requisitions_for("see_interviews"))],
+                "rubrics": rubric_refs(db),
+                "queue": queue_length(db, viewer) if viewer.person_id is not None else 0,
+                "views": saved_views(db, viewer.person_id) if viewer.person_id is not None else (),
+                "rejections": rejections(db, limit=REJECTIONS_SHOWN) if viewer.admin else (),
+                "rejected": rejection_count(db) if viewer.admin else 0,
+                "lines": _lines(db, page),
+            }
+        return self.site.page(
+            "interviews.html",
+            visit=visit,
+            wanted=wanted,
+            chosen={name: query_of(wanted).get(name) for name in FILTERS},
+            sort=sort_text(wanted),
+            sorts=SORTS + (SCORE_SORTS if page.open else ()),
+            states=[(name, words) for name, (words, _) in STATES.items()],
+            filters=filters_of(wanted),
+            here=address(wanted).partition("?")[2],
+            notices=sorted({row.judge_notice for row in page.rows if row.judge_notice}),
+            first=address(wanted),
+            previous=_neighbour(page, wanted, "before"),
+            next=_neighbour(page, wanted, "after"),
+            view_name_max=VIEW_NAME_CHARS_MAX,
+            **facts,
+        )
+
+    def interview(self, visit: AsVisit, interview_id: str) -> Response:
+        """One interview: where it stands and how it came there."""
+        name = checked_name("interview", interview_id)
+        with self.site.database.begin() as db:
+            row = interview_seen(db, visit.viewer, name)
+            people = human.state(db, row.scorecard_id) if row.scorecard_id else None
+            view = interview_view(row, history(db, name), people=people)
+        return self.site.page("interview.html", visit=visit, view=view)
+
+    def save_view(self, visit: AsVisit, name: Annotated[str, Form()], query: Annotated[str, Form()] = "") -> Response:
+        """Keeps the list's filters and order under a name."""
+        wanted = wanted_of(dict(parse_qsl(query)))  # what is kept is what the list itself would write
+        kept = address(wanted).partition("?")[2]
+        with self.site.database.begin() as db:
+            save_view(db, _person(visit.viewer), name=" ".join(name.split()), query=kept)
+        return RedirectResponse(address(wanted), status_code=SEE_OTHER)
+
+    def delete_view(self, visit: AsVisit, view_id: Annotated[int, Path(ge=1, le=BIGINT_MAX)]) -> Response:
+        """Forgets one of the viewer's own views."""
+        with self.site.database.begin() as db:
+            delete_view(db, _person(visit.viewer), view_id)
+        return RedirectResponse("/interviews", status_code=SEE_OTHER)
+
+
+def _lines(db: Connection, page: ListPage) -> list[InterviewLine]:
+    seen = [row.scorecard_id for row in page.rows if row.scorecard_id is not None and not row.hidden]
+    people = human.states(db, seen)
+    return [interview_line(row, people.get(row.scorecard_id or "")) for row in page.rows]
+
+
+def _neighbour(page: ListPage, wanted: Wanted, side: str) -> str | None:
+    """The address of the page before or after this one, where there is one."""
+    if not page.rows or not (page.more_before if side == "before" else page.more_after):
+        return None
+    row = page.rows[0] if side == "before" else page.rows[-1]
+    return address(wanted, **{side: cursor_of(row, wanted.sort)})
+
+
+def _person(viewer: Viewer) -> int:
+    if viewer.person_id is None:
+        raise UsageFault("a saved view belongs to a person; a command line has none")
+    return viewer.person_id

@@ -1,0 +1,50 @@
+"""What all pages are made with, and how a page is rendered."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from jinja2 import Environment
+
+from evaluator.errors import ContentError, NotFound, TranscriptFault, Unavailable
+from evaluator.pipeline import fetch_transcript
+from evaluator.ports import ObjectStore
+from evaluator.storage.database import Database
+from evaluator.transcript import Transcript
+from evaluator.web.guard import request_id
+from evaluator.web.identity import Visit
+from evaluator.web.list_query import is_name
+from evaluator.words import visible
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Site:
+    """One database and store, and the templates over them. Handlers run in threads: both are waited for."""
+
+    database: Database
+    store: ObjectStore
+    templates: Environment
+    version: str
+
+    def page(self, name: str, *, visit: Visit, **values: Any) -> Response:
+        """The template with these values."""
+        template = self.templates.get_template(name)
+        return HTMLResponse(template.render(request_id=request_id(), version=self.version, visit=visit, **values))
+
+    def data(self, value: dict[str, Any]) -> Response:
+        """The value as JSON."""
+        return JSONResponse({**value, "request_id": request_id()})
+
+    def words(self, key: str, sha256: str) -> tuple[Transcript | None, str | None]:
+        """The transcript, or in words why it cannot be shown; whatever stands beside it is shown either way."""
+        try:
+            return fetch_transcript(self.store, key=key, digest=sha256), None
+        except (Unavailable, ContentError, TranscriptFault) as error:
+            return None, visible(str(error))
+
+
+def checked_name(noun: str, text: str) -> str:
+    """An id from the address; what can be nobody's is not asked for."""
+    if not is_name(text):
+        raise NotFound(f"there is no {noun} of this name")
+    return text

@@ -1,0 +1,78 @@
+"""Sends what webhooks are told: a reconciler's step, at its own pace beside the rest, as receivers may be slow.
+
+Claiming is one short transaction under the step's lock; sending happens outside of it, several at once; each try's end
+is written as soon as it is known. Killed in between, a message is sent again later under the same id.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Sequence
+
+from evaluator.adapters.webhooks import WebhookSender
+from evaluator.errors import Unavailable, UsageFault
+from evaluator.notices import Outcome, headers, spelled
+from evaluator.storage.database import Database
+from evaluator.storage.locks import try_lock
+from evaluator.storage.webhooks import Claimed, announce_requisitions, claim_due, give_up, record
+from evaluator.values import Frozen
+from evaluator.wiring import Services
+
+log = logging.getLogger(__name__)
+
+BATCH_MAX = 16  # messages of one step, all sent at once, so that it lasts as long as the slowest of them
+EACH_MAX = 8  # of them to one webhook
+
+
+class NoticesReport(Frozen):
+    """What one step did; one that another reconciler holds does nothing."""
+
+    told: int = 0  # requisitions that have become ready, for each webhook
+    delivered: int = 0
+    failed: int = 0  # tries
+
+
+def send_notices(services: Services) -> NoticesReport:
+    """Tells of requisitions that have become ready, and sends what is due; Unavailable, UsageFault for a setting."""
+    with services.database.begin() as db:
+        if not try_lock(db, "notices"):
+            return NoticesReport()
+        give_up(db)
+        told = announce_requisitions(db)
+        claims = claim_due(db, most=BATCH_MAX, each=EACH_MAX)
+        if not claims:
+            return NoticesReport(told=told)
+        sender = services.webhooks  # before the claims stand: a faulty setting must not cost a try
+    outcomes = asyncio.run(_send_all(services.database, sender, claims))
+    ends = Counter(outcome.error is None for outcome in outcomes)
+    return NoticesReport(told=told, delivered=ends[True], failed=ends[False])
+
+
+async def _send_all(database: Database, sender: WebhookSender, claims: Sequence[Claimed]) -> list[Outcome]:
+    return list(await asyncio.gather(*(deliver(database, sender, claimed) for claimed in claims)))
+
+
+async def deliver(database: Database, sender: WebhookSender, claimed: Claimed) -> Outcome:
+    """One try; what it came to is kept with the message."""
+    outcome = await _post(sender, claimed)
+    end = outcome.error or "delivered"
+    log.info("webhook %d, message %d, try %d: %s", claimed.webhook_id, claimed.id, claimed.attempt, end)
+    try:
+        await asyncio.to_thread(_record, database, claimed, outcome)
+    except Unavailable as error:  # it is sent again, and the receiver knows the id
+        log.warning("webhook %d, message %d: not recorded: %s", claimed.webhook_id, claimed.id, error)
+    return outcome
+
+
+async def _post(sender: WebhookSender, claimed: Claimed) -> Outcome:
+    body = spelled(claimed.message.body)
+    try:
+        signed = headers(claimed.secrets, message_id=claimed.message.id, at=claimed.at, body=body)
+    except UsageFault:  # changed by hand
+        return Outcome(error="no_secret")
+    return await sender.post(claimed.url, headers=signed, body=body)
+
+
+def _record(database: Database, claimed: Claimed, outcome: Outcome) -> None:
+    with database.begin() as db:
+        record(db, claimed, outcome)
