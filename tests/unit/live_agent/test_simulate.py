@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 from difflib import SequenceMatcher
+from random import Random
 
 import pytest
 
@@ -12,6 +13,7 @@ from evaluator.manifest import parse_manifest
 from evaluator.transcript import Transcript, parse_transcript, segmented
 from live_agent.simulate import draw_abilities, simulate, simulate_into
 from live_agent.simulate.bank import bank, section_bank, stock
+from live_agent.simulate.candidate import misheard
 from live_agent.simulate.first_person import in_first_person
 from live_agent.simulate.interview import evidence_of
 from tests.fakes import MemoryStore
@@ -336,3 +338,36 @@ def test_what_is_beside_the_point_is_no_evidence(shipped):
 
     beside = (*stock().starts, *stock().ends, *stock().digressions, *stock().joins)
     assert not [part for part in said if part in beside]
+
+
+def test_misheard_words_are_replaced_one_by_one():
+    """As speech recognition does: as many words as before, capitals kept."""
+    heard = misheard("Their queue, and two more.", {"their": "there", "queue": "cue"}, share=1.0, random=Random(1))
+
+    assert "There cue, and two more." == heard
+
+
+def test_nothing_is_misheard_at_a_share_of_none():
+    """The words of the bank as they are."""
+    assert "Their queue." == misheard("Their queue.", {"their": "there"}, share=0.0, random=Random(1))
+
+
+def test_an_instructing_candidate_speaks_to_the_judge_and_says_nothing_by_it(banked):
+    """The line stands in an answer, and belongs to no criterion."""
+    interview = simulate(banked, seed=3, interview_id="sim-1", instructing=True)
+    said = {turn.id: turn.text for turn in interview.turns if turn.speaker == "candidate"}
+    places = [
+        (turn, text.index(line), text.index(line) + len(line))
+        for turn, text in said.items()
+        for line in stock().instructions
+        if line in text
+    ]
+
+    assert places
+    assert not [
+        (place, stretch)
+        for place in places
+        for stretches in interview.matter.values()
+        for stretch in stretches
+        if stretch.turn_id == place[0] and stretch.start < place[2] and place[1] < stretch.end
+    ]
