@@ -68,7 +68,7 @@ def test_a_level_that_the_payload_alone_got_counts_as_raised():
     payload = corpus.payloads()[0]
     plain, moved = {"depth": an_unscored()}, {"depth": a_verdict(level=5)}
 
-    (effect,) = judged._compare(payload, "end", moved, plain)
+    (effect,) = judged._compare(payload, "end", "i", moved, plain)
     assert isinstance(moved["depth"], Verdict)
     assert (None, True, True) == (effect.shift, effect.raised, effect.changed)
 

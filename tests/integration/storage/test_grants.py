@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from evaluator.errors import DatabaseUnavailable
-from evaluator.human import Recommended
+from evaluator.human import Dismissed
 from evaluator.people import COMMAND
 from evaluator.storage.audit import log
 from evaluator.storage.calibrations import store_calibration
@@ -22,7 +22,7 @@ def filled(database):
     """A database with a row in each append-only table."""
     (scorecard,) = scored(database)
     with database.begin() as db:
-        append(db, scorecard, COMMAND, Recommended(recommendation="yes"), 0)
+        append(db, scorecard, COMMAND, Dismissed(cause="audio", text="The recording is empty."), 0)
         log(db, COMMAND, "recommend", scorecard)
         store_calibration(
             db, kind="noise", rubric_id="backend", rubric_version="1", model="m@1", prompt_version="p", body={}
