@@ -85,7 +85,10 @@ def judged(
                 say(f"{done}/{len(told)} interviews judged")
             return Judged(told=item, scorecard=evaluated.scorecard, calls=evaluated.model_calls)
 
-        return await asyncio.gather(*map(one, told))
+        try:
+            return await asyncio.gather(*map(one, told))
+        finally:
+            await judge.aclose()  # its connections belong to this loop
 
     began = time.monotonic()
     found = asyncio.run(run())

@@ -33,6 +33,9 @@ class Oracle:
         moved = [t if not t.level else _moved(t, self._shift) for t in truths]
         return a_completion(text=answer_of(moved), model=MODEL)
 
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
 
 def _moved(truth: Truth, shift: int) -> Truth:
     level = min(5, max(1, truth.level + shift))
