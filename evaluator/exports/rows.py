@@ -30,8 +30,8 @@ class Exported:
     sees_judge: bool  # what `evaluator.human.sees_judge` says of the one who exports
 
 
-class LongRow(Frozen):
-    """One criterion of one scorecard."""
+class ScorecardFacts(Frozen):
+    """What every row tells of its scorecard, in the order of the columns."""
 
     scorecard: str
     interview: str
@@ -46,6 +46,11 @@ class LongRow(Frozen):
     judge_notice: str | None
     superseded_by: str | None
     dismissed: bool
+
+
+class LongRow(ScorecardFacts):
+    """One criterion of one scorecard."""
+
     section: str
     criterion: str
     criterion_name: str
@@ -73,22 +78,9 @@ class LongRow(Frozen):
     human_review_levels: str | None = None  # `Reviewer A: 3; Reviewer B: not assessed`
 
 
-class WideRow(Frozen):
+class WideRow(ScorecardFacts):
     """One scorecard; `ai` and `human` hold, by criterion, the level or the word why there is none."""
 
-    scorecard: str
-    interview: str
-    candidate: str
-    requisition: str
-    rubric: str
-    interviewed_at: datetime | None
-    scored_at: datetime
-    run: str | None
-    model: str
-    prompt_version: str
-    judge_notice: str | None
-    superseded_by: str | None
-    dismissed: bool
     criteria: int
     scale_min: int = SCALE_MIN
     scale_max: int = SCALE_MAX

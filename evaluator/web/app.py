@@ -77,7 +77,8 @@ def create_app(
     _add_pages(app, site)
     _add_entrance(app, entrance)
     _add_accounts(app, Accounts(site=site, access=access))
-    routes(app)  # fails here, not later, should one have come in unguarded
+    # Fails here, not later, should a route have come in unguarded. A page links only to what is served.
+    templates.globals["served"] = frozenset(route.path for route in routes(app))
     _add_failures(app, templates)
     app.add_middleware(
         Guard,

@@ -160,21 +160,21 @@ def train(
     at = Progress(learner.resumed(path), minutes)
     say(f"{sum(p.numel() for p in learner.model.parameters()):,} parameters on {learner.device}, from step {at.step}")
 
-    def focus() -> float:
-        return focus_at(at.share, recipe)
-
-    def size() -> int:
-        return recipe.listening_panels if at.share < recipe.listening_until else recipe.panels_in_step
-
     stream = steps(
-        rubrics, weights, learner.encoder, recipe, first=at.interviews, allowed=allowed, focus=focus, size=size
+        rubrics,
+        weights,
+        learner.encoder,
+        recipe,
+        first=at.interviews,
+        allowed=allowed,
+        focus=lambda: focus_at(at.share, recipe),
+        size=lambda: recipe.listening_panels if listens(at.share, recipe) else recipe.panels_in_step,
     )
     told, losses = time.monotonic(), list[tuple[float, float]]()
     while at.share < 1.0:
         number, group = next(stream)
-        pace = _pace(at.step, at.share, recipe)
-        listening = at.share < recipe.listening_until
-        losses.append(learner.listen(group, pace) if listening else learner.step(group, pace))
+        learn = learner.listen if listens(at.share, recipe) else learner.step
+        losses.append(learn(group, _pace(at.step, at.share, recipe)))
         at.stepped(number, group)
         if time.monotonic() - told >= every_s:
             told = time.monotonic()
@@ -299,9 +299,14 @@ def _mean(values: Sequence[float]) -> float:
     return math.fsum(values) / max(1, len(values))
 
 
+def listens(share: float, recipe: Recipe) -> bool:
+    """Whether only what was said is learned, at this share of the training."""
+    return share < recipe.listening_until
+
+
 def focus_at(share: float, recipe: Recipe) -> float:
     """The share of samples about one criterion alone: none while only listening, then from 1 down to 0."""
-    if share < recipe.listening_until:
+    if listens(share, recipe):
         return 0.0
     return max(0.0, (recipe.focus_until - share) / (recipe.focus_until - recipe.listening_until))
 

@@ -8,11 +8,10 @@ from evaluator.comparison import Entrant
 from evaluator.exports.rows import Exported
 from evaluator.human import Dismissed, Final, HumanRecord, HumanState, Rating, Recommended, Review, folded
 from evaluator.judging import Completion, Sampling
-from evaluator.manifest import RecordingRef
 from evaluator.scorecard import Scorecard, conclude
-from evaluator.storage.reading import StoredScorecard
 from rubrics.model import Rubric
 from tests.factories import AT, MODEL, a_completion, a_rubric, a_transcript
+from tests.unit.web.builders import stored
 
 UTTERANCES = {"design": ("U1", "U2"), "debugging": ("U3",), "teamwork": ("U4", "U5")}
 REVIEWER, OTHER = 7, 8
@@ -120,26 +119,14 @@ def a_noise(*, moving: bool = True, temperature: float = 0.0) -> Noise:
 def an_exported(body: Scorecard | None = None, *acts: object, sees_judge: bool = True, **changes: object) -> Exported:
     """A stored scorecard, with what Reviewer A did to it; changes go to what PostgreSQL keeps beside the body."""
     body = body or a_body()
-    values: dict[str, object] = {
+    kept: dict[str, object] = {
         "id": "sc_1",
-        "interview_id": "iv-1",
-        "candidate_ref": "C-0412",
-        "requisition": "REQ-114",
-        "rubric_id": body.provenance.rubric_id,
-        "rubric_version": body.provenance.rubric_version,
         "interviewed_at": AT,
-        "transcript_key": "interviews/iv-1/transcript-0.json",
-        "transcript_sha256": body.provenance.transcript_sha256,
-        "recording": RecordingRef(status="none"),
-        "body": body,
-        "body_sha256": body.digest,
-        "execution": {"worker": "node-1"},
         "created_at": AT + timedelta(hours=8),
-        "superseded_by": None,
-        "run": "night-2026-11-18",
+        "execution": {"worker": "node-1"},
     }
     return Exported(
-        stored=StoredScorecard.model_validate({**values, **changes}),
+        stored=stored(body, **{**kept, **changes}),
         rubric=a_rubric(),
         state=a_state(*acts),
         sees_judge=sees_judge,

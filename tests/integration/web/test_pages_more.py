@@ -275,3 +275,17 @@ def test_a_recruiter_sees_failures_of_their_own_requisitions_only(world):
 
     assert "Failed (1)" in page
     assert "iv-1" not in page
+
+
+def test_every_link_leads_somewhere(world):
+    """From the pages that an administrator sees, to an answer that is no failure."""
+    world.interview()
+    world.run()
+    scorecard_id = world.score()
+    pages = ("/interviews", "/interviews/iv-1", f"/scorecards/{scorecard_id}", "/interviews/iv-1/transcript")
+    pages += ("/rubrics", "/runs", "/requisitions", "/account", "/people")
+    links = {link.partition("#")[0] for page in pages for link in Outline(world.page(page)).links}
+    local = sorted(link for link in links if link.startswith("/"))
+
+    assert len(pages) <= len(local)
+    assert [] == [link for link in local if world.client.get(link).status_code >= 400]
