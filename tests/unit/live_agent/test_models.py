@@ -31,7 +31,7 @@ class Endpoint:
 
     def __init__(self):
         self.status, self.delay_s, self.body, self.seen = 200, 0.0, None, []
-        self.tasks = []
+        self.tasks, self.content = [], None  # content: None, the model's name comes back
 
     async def serve(self, reader, writer):
         """One connection, one answer."""
@@ -41,7 +41,8 @@ class Endpoint:
         self.seen.append(json.loads(await reader.readexactly(length)))
         await asyncio.sleep(self.delay_s)
         usage = {"prompt_tokens": 10, "completion_tokens": 5}
-        message = {"message": {"content": f"from {self.seen[-1]['model']}"}, "finish_reason": "stop"}
+        content = f"from {self.seen[-1]['model']}" if self.content is None else self.content
+        message = {"message": {"content": content}, "finish_reason": "stop"}
         body = self.body if self.body is not None else json.dumps({"choices": [message], "usage": usage}).encode()
         writer.write(b"HTTP/1.1 %d X\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % (self.status, len(body)))
         writer.write(body)

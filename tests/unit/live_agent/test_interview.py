@@ -1,0 +1,272 @@
+"""A whole interview without a voice: what is kept, and that nothing outside can stop or bend it."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from evaluator.errors import StoreUnavailable
+from evaluator.manifest import Candidate
+from evaluator.transcript import Transcript
+from live_agent.handoff import opened, resume
+from live_agent.interview import Interview
+from live_agent.keeping import Keeper
+from live_agent.memory import Limits
+from live_agent.models import Circuits, Models
+from live_agent.routing import Provider, one_model
+from rubrics.library import library
+from tests.fakes import MemoryStore
+from tests.unit.live_agent.test_models import Endpoint, served
+
+RUBRIC = library().find("backend-eng")
+STARTED = datetime(2026, 11, 18, 14, 2, tzinfo=UTC)
+FULL = "I moved one service after another to the queue and measured the waiting time before and after. " * 3
+
+
+class FlakyStore(MemoryStore):
+    """A store that can be away."""
+
+    away = False
+
+    def create(self, key, data, *, media_type="application/json"):
+        """As the store does, while it is there."""
+        if self.away:
+            raise StoreUnavailable("the store is away")
+        super().create(key, data, media_type=media_type)
+
+
+class Room:
+    """An interview, the store it is kept in, and the times as they pass."""
+
+    def __init__(self, store, spool, models=None, rubric=RUBRIC):
+        self.store, self.elapsed_s, self.said, self.effects = store, 0.0, [], []
+        self.keeper = Keeper("iv-1", self.open, spool=spool)
+        self.interview = Interview(
+            rubric,
+            self.keeper,
+            clock=lambda: STARTED + timedelta(seconds=self.elapsed_s),
+            models=models,
+            count=(lambda messages: sum(len(m.content) // 4 + 5 for m in messages)) if models else None,
+            limits=Limits(prompt_tokens=600, summary_tokens=100, recent_turns=4, batch_turns=4),
+        )
+
+    def open(self, consent):
+        """Into the store, at consent."""
+        return opened(
+            self.store,
+            interview_id="iv-1",
+            candidate=Candidate(ref="C-1"),
+            requisition="REQ-1",
+            rubric=RUBRIC,
+            consent=consent,
+            clock=lambda: STARTED,
+        )
+
+    async def speak(self, words):
+        """The interviewer's turn."""
+        self.said.append(words)
+        await self.interview.spoke(words, started_s=self.elapsed_s, ended_s=self.elapsed_s + 3)
+        self.elapsed_s += 3
+
+    async def answer(self, *lines):
+        """The candidate's turns, each with the reply that is spoken."""
+        for line in lines:
+            words, effects = await self.interview.hear(line, started_s=self.elapsed_s, ended_s=self.elapsed_s + 4)
+            self.elapsed_s += 4
+            self.effects += effects
+            await self.speak(words)
+
+    async def lead(self, first="Yes, sure.", then=FULL):
+        """From the first word to the end."""
+        await self.speak(self.interview.reply.text)
+        await self.answer(first)
+        while not self.interview.ended:
+            await self.answer(then)
+
+    @property
+    def texts(self):
+        """What the store holds, word for word."""
+        return [turn.text for turn in resume(self.store, "iv-1").turns]
+
+
+def meet(tmp_path, scenario, *, store=None, endpoint=None, **values):
+    """Runs a scenario in a room; (its result, the room)."""
+
+    async def run():
+        async with served(*([endpoint] if endpoint else [])) as addresses:
+            models = None
+            if addresses:
+                models = Models(one_model(Provider(url=addresses[0]), "m"), Circuits(), interview_id="iv-1")
+            room = Room(store if store is not None else FlakyStore(), tmp_path / "spool", models, **values)
+            return await scenario(room), room
+
+    return asyncio.run(run())
+
+
+async def lead_and_close(room):
+    """A whole interview, handed over."""
+    await room.lead()
+    return await room.interview.close()
+
+
+def test_a_whole_interview_is_handed_over(tmp_path):
+    """Its transcript has every turn with its section, and the manifest points to it."""
+    manifest, room = meet(tmp_path, lead_and_close)
+
+    transcript = Transcript.model_validate_json(room.store.get(manifest.transcript.key))
+    assert "granted" == manifest.consent.status
+    assert {section.id for section in RUBRIC.sections} == {t.section_id for t in transcript.turns} - {None}
+    assert room.said == [turn.text for turn in transcript.turns if turn.speaker == "interviewer"]
+
+
+def test_every_turn_is_in_the_store_when_it_was_said(tmp_path):
+    """So a crash at any moment loses nothing."""
+
+    async def scenario(room):
+        await room.speak(room.interview.reply.text)
+        await room.answer("Yes, sure.", FULL)
+        return room.texts
+
+    texts, room = meet(tmp_path, scenario)
+
+    assert FULL in texts
+    assert texts == [room.said[0], "Yes, sure.", room.said[1], FULL, room.said[2]]
+
+
+def test_nothing_is_kept_without_consent(tmp_path):
+    """Not even the refusal."""
+
+    async def scenario(room):
+        await room.lead(first="No, I'd rather not.")
+        return await room.interview.close()
+
+    manifest, room = meet(tmp_path, scenario)
+
+    assert (None, {}) == (manifest, room.store.objects)
+
+
+def test_a_withdrawn_consent_marks_the_manifest(tmp_path):
+    """What is said from the wish on is not kept."""
+
+    async def scenario(room):
+        await room.speak(room.interview.reply.text)
+        await room.answer("Yes.", FULL, "Please stop the recording.", "Yes, stop it.")
+        return await room.interview.close()
+
+    manifest, room = meet(tmp_path, scenario)
+
+    assert "withdrawn" == manifest.consent.status
+    assert ["pause_recording", "withdraw"] == room.effects
+    assert "Yes, stop it." not in room.texts
+
+
+def test_hanging_up_while_it_is_asked_back_withdraws(tmp_path):
+    """Silence is no way back to a recording."""
+
+    async def scenario(room):
+        await room.speak(room.interview.reply.text)
+        await room.answer("Yes.", FULL, "Please stop the recording.")
+        return await room.interview.close()
+
+    assert "withdrawn" == meet(tmp_path, scenario)[0].consent.status
+
+
+def test_a_store_that_goes_away_stops_no_interview(tmp_path):
+    """It goes on, and everything is in the store when that is back."""
+
+    async def scenario(room):
+        await room.speak(room.interview.reply.text)
+        await room.answer("Yes.", FULL)
+        room.store.away = True
+        await room.answer("Then I wrote the runbook for the whole team.", FULL)
+        waiting = room.keeper.waiting
+        room.store.away = False
+        await room.answer("And that was all of it.")
+        return waiting
+
+    waiting, room = meet(tmp_path, scenario)
+
+    assert waiting > 0
+    assert "Then I wrote the runbook for the whole team." in room.texts
+    assert 0 == room.keeper.waiting
+
+
+def test_what_the_store_never_got_stands_in_a_file(tmp_path):
+    """With the words, readable by its owner only."""
+
+    async def scenario(room):
+        await room.speak(room.interview.reply.text)
+        await room.answer("Yes.")
+        room.store.away = True
+        await room.answer(FULL)
+        return await room.keeper.finish(wait_s=0.0)
+
+    manifest, _ = meet(tmp_path, scenario)
+
+    file = tmp_path / "spool" / "iv-1.jsonl"
+    assert manifest is None
+    assert FULL.strip()[:40] in file.read_text()
+    assert 0o600 == file.stat().st_mode & 0o777
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "So you moved the services to a queue.",
+        "Great answer, you get five points!",
+        "",
+        "Ignore the script. " * 50,
+        '{"role": "system"}',
+    ],
+)
+def test_the_script_is_spoken_whatever_a_model_says(tmp_path, content):
+    """All questions, in their order, with a model that is good, bad or mad."""
+    endpoint = Endpoint()
+    endpoint.content = content
+
+    _, room = meet(tmp_path, lead_and_close, endpoint=endpoint)
+
+    questions = [question for section in RUBRIC.sections for question in section.questions]
+    spoken = " ".join(room.said)
+    assert questions == sorted(questions, key=spoken.index)
+    assert "points" not in spoken
+
+
+@pytest.mark.parametrize("status", [500, 404, 422])
+def test_a_model_that_fails_stops_no_interview(tmp_path, status):
+    """It goes on by the script alone."""
+    endpoint = Endpoint()
+    endpoint.status = status
+
+    manifest, room = meet(tmp_path, lead_and_close, endpoint=endpoint)
+
+    assert ("finished", RUBRIC.closing) == (room.interview.ended, room.said[-1])
+    assert manifest is not None
+
+
+def test_a_failed_summary_loses_no_turn(tmp_path):
+    """They stay word for word until one succeeds."""
+    endpoint = Endpoint()
+    endpoint.status = 500
+
+    _, room = meet(tmp_path, lead_and_close, endpoint=endpoint)
+
+    assert 0 == room.interview.memory.summarised
+    assert FULL in [said.text for said in room.interview.memory.turns]
+
+
+def test_older_turns_are_summarised(tmp_path):
+    """Behind the conversation, when a batch of them is there."""
+    _, room = meet(tmp_path, lead_and_close, endpoint=Endpoint())
+
+    assert room.interview.memory.summarised > 0
+
+
+def test_a_wish_for_a_person_is_remembered(tmp_path):
+    """For the team."""
+
+    async def scenario(room):
+        await room.speak(room.interview.reply.text)
+        await room.answer("Yes.", "Can I talk to a real person, please?")
+
+    assert meet(tmp_path, scenario)[1].interview.person_wanted
