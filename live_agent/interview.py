@@ -59,7 +59,8 @@ class Interview:
         self._agreed = False
         self._recorded = True  # what is said now may be kept
         self._withdrawn_at: datetime | None = None
-        self._spoken_section: str | None = None
+        self._before: Reply | None = None  # what was said before the reply that nobody has heard yet
+        self._heard = ""  # what the candidate said since
         self._summary: asyncio.Task[None] | None = None
 
     @property
@@ -74,13 +75,15 @@ class Interview:
 
         started_s, ended_s: since the interview's first word.
         """
+        if self._before is not None and self._heard:  # our reply was never heard: they had not finished
+            self.reply, self._heard = self._before, f"{self._heard} {text}"
+        else:
+            self._before, self._heard = self.reply, text
         asked = self.reply.conduct.position.stage == "consent"
         turn = self._turn("candidate", text, started_s, ended_s, confidence=confidence)
         instructs = bool(text.strip()) and bool(find([turn]))
-        before = self.reply
-        self.reply = respond(
-            self.plan, before.conduct, hear(text, asked_consent=asked), ended_s, text, instructs=instructs
-        )
+        hearing = hear(self._heard, asked_consent=asked)
+        self.reply = respond(self.plan, self.reply.conduct, hearing, ended_s, self._heard, instructs=instructs)
         turn = turn.model_copy(update={"section_id": self.reply.answered})
         await self._follow(turn, asked=asked)
         if text.strip():
@@ -91,6 +94,9 @@ class Interview:
 
     async def spoke(self, text: str, *, started_s: float, ended_s: float, interrupted: bool = False) -> None:
         """What the interviewer really said, as far as it was heard."""
+        if not text.strip():
+            return
+        self._before, self._heard = None, ""
         turn = self._turn("interviewer", text, started_s, ended_s, interrupted=interrupted)
         self.memory = remember(self.memory, Said(speaker="interviewer", text=text))
         await self._keep(turn.model_copy(update={"section_id": self.reply.section_id}))

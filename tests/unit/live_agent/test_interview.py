@@ -270,3 +270,19 @@ def test_a_wish_for_a_person_is_remembered(tmp_path):
         await room.answer("Yes.", "Can I talk to a real person, please?")
 
     assert meet(tmp_path, scenario)[1].interview.person_wanted
+
+
+def test_a_candidate_who_goes_on_before_the_reply_is_heard_has_given_one_answer(tmp_path):
+    """Both parts are kept, and answered together."""
+
+    async def scenario(room):
+        await room.speak(room.interview.reply.text)
+        await room.answer("Yes.")
+        await room.interview.hear("It was fine, I think.", started_s=20, ended_s=22)
+        words, _ = await room.interview.hear(FULL, started_s=23, ended_s=40)
+        return words
+
+    words, room = meet(tmp_path, scenario)
+
+    assert ["It was fine, I think.", FULL] == room.texts[-2:]
+    assert RUBRIC.sections[0].questions[1] in words
