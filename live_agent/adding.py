@@ -56,7 +56,7 @@ def secret_words(rubric: Rubric) -> frozenset[tuple[str, ...]]:
     kept = [
         text for c in rubric.criteria for text in (c.definition, *c.anchors.values(), *(e.answer for e in c.examples))
     ]
-    return frozenset(run for text in kept for run in _runs(text)) - frozenset(_runs(aloud))
+    return frozenset(run for text in kept for run in runs(text)) - frozenset(runs(aloud))
 
 
 def addition(kind: Kind, text: str, *, secrets: frozenset[tuple[str, ...]], heard: Sequence[Said]) -> str | None:
@@ -73,14 +73,15 @@ def addition(kind: Kind, text: str, *, secrets: frozenset[tuple[str, ...]], hear
         return None
     if said.endswith("?") != (kind == "deep_follow_up"):
         return None
-    own = frozenset(run for turn in heard if turn.speaker == "candidate" for run in _runs(turn.text))
-    if any(run in secrets and run not in own for run in _runs(said)):
+    own = frozenset(run for turn in heard if turn.speaker == "candidate" for run in runs(turn.text))
+    if any(run in secrets and run not in own for run in runs(said)):
         return None
     before = {_key(turn.text) for turn in heard if turn.speaker == "interviewer"}
     return None if _key(said) in before else said
 
 
-def _runs(text: str) -> list[tuple[str, ...]]:
+def runs(text: str) -> list[tuple[str, ...]]:
+    """Every SHARED_WORDS_MAX words in a row, in small letters."""
     words = [word.lower() for word in _WORD.findall(text)]
     size = SHARED_WORDS_MAX
     return [tuple(words[at : at + size]) for at in range(len(words) - size + 1)]
