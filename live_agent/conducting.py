@@ -4,13 +4,16 @@ Whatever a model adds is added to this and takes nothing from it. The same turns
 same place, so an interview that a crash cut off is found again from what was written down.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Literal
 
+from evaluator.transcript import Turn
 from evaluator.values import Frozen
-from live_agent.hearing import Hearing, consent_in
+from live_agent.hearing import Hearing, consent_in, hear
 from live_agent.phrases import (
     AGAIN,
     ANSWERS,
+    BACK,
     GOING_ON,
     GONE,
     INSTRUCTED,
@@ -19,6 +22,7 @@ from live_agent.phrases import (
     NO_MATTER,
     PERSON_ASKED,
     REFUSED,
+    RESUMED,
     SILENCE,
     SILENT_AGAIN,
     STOP_ASKED,
@@ -96,6 +100,43 @@ def respond(
     if (aside := _aside(plan, conduct, hearing, elapsed_s, instructs=instructs)) is not None:
         return aside
     return _answered(plan, conduct, hearing.heard, elapsed_s)
+
+
+class Replayed(Frozen):
+    """Where turns that were written down lead."""
+
+    reply: Reply  # what was said last, or is to be said now
+    before: Reply | None  # what was said before it, where the reply was not heard
+    heard: str = ""  # what the candidate said since
+
+
+def replay(plan: Plan, turns: Sequence[Turn], instructs: Callable[[Turn], bool]) -> Replayed:
+    """Finds an interview again from its turns, from the question for consent on.
+
+    A turn of ours after one of ours means that the candidate was silent between them.
+    """
+    found = Replayed(reply=begin(plan), before=None)
+    unspoken = True
+    for turn in turns:
+        if turn.speaker == "interviewer":
+            if not unspoken:
+                reply = respond(plan, found.reply.conduct, hear(""), turn.started_s or 0.0)
+                found = Replayed(reply=reply, before=None)
+            found, unspoken = Replayed(reply=found.reply, before=None), False
+            continue
+        going_on = found.before is not None
+        base, text = (found.before or found.reply), f"{found.heard} {turn.text}" if going_on else turn.text
+        hearing = hear(text, asked_consent=base.conduct.position.stage == "consent")
+        reply = respond(plan, base.conduct, hearing, turn.ended_s or 0.0, text, instructs=instructs(turn))
+        found, unspoken = Replayed(reply=reply, before=base, heard=text), True
+    return found
+
+
+def welcome_back(found: Replayed) -> Reply:
+    """What to say to a candidate who was cut off: the reply that they never heard, or the last question again."""
+    if found.before is not None or found.reply.ended is not None:
+        return found.reply
+    return _ask_again(found.reply.conduct, BACK)
 
 
 def _aside(plan: Plan, conduct: Conduct, hearing: Hearing, elapsed_s: float, *, instructs: bool) -> Reply | None:
@@ -185,7 +226,7 @@ def _settled(plan: Plan, conduct: Conduct, hearing: Hearing, elapsed_s: float, t
     if pending == "withdraw":
         if answer != "refused" or hearing.wish == "withdraw":
             return _over(conduct, "withdrawn", (WITHDRAWN,), ("withdraw",))
-        return _ask_again(conduct, GOING_ON, ("resume_recording",))
+        return _ask_again(conduct, RESUMED, ("resume_recording",))
     if hearing.wish == "withdraw":
         return _ask_back(conduct, "withdraw", WITHDRAW_ASKED, ("pause_recording",))
     if answer == "granted" or hearing.wish in {"stop", "person"}:

@@ -6,14 +6,14 @@ It knows nothing of voices, rooms or frameworks. Whoever speaks for it asks `hea
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from evaluator.instructions import find
 from evaluator.manifest import Consent, Manifest, RecordingRef
 from evaluator.transcript import Turn
 from live_agent.adding import INSTRUCTIONS, SUMMARISE, Kind, addition, secret_words
-from live_agent.conducting import Effect, Ending, Reply, begin, respond
+from live_agent.conducting import Effect, Ending, Reply, begin, replay, respond, welcome_back
 from live_agent.hearing import check_language, hear
 from live_agent.keeping import Keeper
 from live_agent.memory import CountTokens, Limits, Memory, Said, condensed, remember, summary_due, told
@@ -67,6 +67,16 @@ class Interview:
     def ended(self) -> Ending | None:
         """How it ended; None while it goes on."""
         return self.reply.ended
+
+    async def resume(self, turns: Sequence[Turn], consent: Consent) -> None:
+        """Goes on from what was kept before a crash; the reply is then what to say to a candidate who is back."""
+        found = replay(self.plan, turns, lambda turn: bool(find([turn])))
+        self.reply, self._agreed = welcome_back(found), consent.status == "granted"
+        self._turns = max((int(turn.id.removeprefix("t")) for turn in turns), default=0)
+        for turn in turns:
+            if turn.speaker != "other":
+                self.memory = remember(self.memory, Said(speaker=turn.speaker, text=turn.text))
+        await self._keeper.agreed(consent)
 
     async def hear(
         self, text: str, *, started_s: float, ended_s: float, confidence: float | None = None

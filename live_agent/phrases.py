@@ -46,6 +46,8 @@ PERSON_ASKED = _common(
 )
 GOING_ON = _common("going-on", "All right, we go on.")
 AGAIN = _common("again", "Of course. I asked the following.")
+BACK = _common("back", "I am sorry, we were cut off. I asked the following.")
+RESUMED = _common("resumed", "All right, we go on. From here on it is written down, without sound.")
 SILENCE = _common("silence", "Take your time. Are you still there?")
 SILENT_AGAIN = _common("silent-again", "I cannot hear you. Let us move on.")
 GONE = _common("gone", "I still cannot hear you, so I end the interview here. What you said so far is kept. Goodbye.")
@@ -104,6 +106,8 @@ def phrases(plan: Plan) -> tuple[Phrase, ...]:
         PERSON_ASKED,
         GOING_ON,
         AGAIN,
+        BACK,
+        RESUMED,
         SILENCE,
         SILENT_AGAIN,
         GONE,

@@ -286,3 +286,53 @@ def test_a_candidate_who_goes_on_before_the_reply_is_heard_has_given_one_answer(
 
     assert ["It was fine, I think.", FULL] == room.texts[-2:]
     assert RUBRIC.sections[0].questions[1] in words
+
+
+@pytest.mark.parametrize("turns", range(1, 9))
+def test_an_interview_that_was_killed_goes_on_where_it_was(tmp_path, turns):
+    """After any turn: the questions that were left are asked, each once more at most, and all of it is handed over."""
+    lines = ["Yes, sure.", FULL, "It was fine.", "", FULL, "How long will this take?", FULL, FULL]
+    store = FlakyStore()
+
+    async def killed(room):
+        await room.speak(room.interview.reply.text)
+        await room.answer(*lines[:turns])
+
+    async def back(room):
+        before = resume(store, "iv-1")
+        room.open = room.keeper._opened = lambda _: resume(store, "iv-1")
+        await room.interview.resume(before.turns, before.consent)
+        room.elapsed_s = before.turns[-1].ended_s + 60
+        await room.speak(room.interview.reply.text)
+        while not room.interview.ended:
+            await room.answer(FULL)
+        return await room.interview.close()
+
+    meet(tmp_path, killed, store=store)
+    manifest, room = meet(tmp_path, back, store=store)
+
+    transcript = Transcript.model_validate_json(store.get(manifest.transcript.key))
+    spoken = [turn.text for turn in transcript.turns if turn.speaker == "interviewer"]
+    asked = [sum(question in text for text in spoken) for s in RUBRIC.sections for question in s.questions]
+    assert 1 <= min(asked)
+    assert sum(asked) <= len(asked) + 3  # once more after the crash, after the silence and after the question
+    assert "finished" == room.interview.ended
+
+
+def test_what_was_not_heard_before_a_crash_is_said_after_it(tmp_path):
+    """The reply to the candidate's last turn."""
+    store = FlakyStore()
+
+    async def killed(room):
+        await room.speak(room.interview.reply.text)
+        await room.answer("Yes, sure.")
+        return (await room.interview.hear(FULL, started_s=20, ended_s=40))[0]
+
+    async def back(room):
+        before = resume(store, "iv-1")
+        await room.interview.resume(before.turns, before.consent)
+
+    words, _ = meet(tmp_path, killed, store=store)
+    _, room = meet(tmp_path, back, store=store)
+
+    assert words == room.interview.reply.text
