@@ -170,16 +170,16 @@ def _grok(choice: Choice, keys: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _gemini(choice: Choice, keys: Mapping[str, str]) -> dict[str, Any]:
-    from livekit.plugins import google
+    from livekit.plugins.google import realtime
 
     given = _given(model=choice.model, voice=choice.voice, language=choice.language)
-    return {"llm": google.realtime.RealtimeModel(api_key=keys["GOOGLE_API_KEY"], **given)}
+    return {"llm": realtime.RealtimeModel(api_key=keys["GOOGLE_API_KEY"], **given)}
 
 
 def _nova(choice: Choice, keys: Mapping[str, str]) -> dict[str, Any]:
-    from livekit.plugins import aws
+    from livekit.plugins.aws import realtime
 
-    return {"llm": aws.realtime.RealtimeModel(region=keys["AWS_REGION"], **_given(voice=choice.voice))}
+    return {"llm": realtime.RealtimeModel(region=keys["AWS_REGION"], **_given(voice=choice.voice))}
 
 
 def _cascade(choice: Choice, keys: Mapping[str, str]) -> dict[str, Any]:
