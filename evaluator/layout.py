@@ -10,6 +10,7 @@ INBOX = "inbox/"
 INBOX_REJECTED = "inbox-rejected/"
 INTERVIEWS = "interviews/"
 CHECKPOINTS = "checkpoints/"
+AUDIT = "audit/"
 
 _ID = re.compile(ID_PATTERN)
 _PART = re.compile(r"(~[1-9][0-9]*\.[1-9][0-9]*)*(~[1-9][0-9]*)?")
@@ -53,9 +54,44 @@ def open_key(interview_id: str) -> str:
     return f"open/{checked(interview_id)}.json"
 
 
+def speech_prefix() -> str:
+    """All phrases that were spoken beforehand."""
+    return "speech/"
+
+
+def speech_key(period: int, sha256: str, extension: str) -> str:
+    """One spoken phrase, under the stretch of days in which it was made and the digest of what can be heard of it."""
+    return f"{speech_prefix()}{period}/{checked(sha256)}.{checked(extension)}"
+
+
 def recording_key(interview_id: str, extension: str) -> str:
     """The recording, under the extension of its media type."""
     return f"{INTERVIEWS}{checked(interview_id)}/recording.{checked(extension)}"
+
+
+def egress_prefix(interview_id: str) -> str:
+    """What the recorder of a room reported of this interview."""
+    return f"{INTERVIEWS}{checked(interview_id)}/egress/"
+
+
+def egress_key(interview_id: str, egress_id: str, status: str) -> str:
+    """One of its reports; the same one twice has the same name."""
+    return f"{egress_prefix(interview_id)}{checked(egress_id)}-{checked(status)}.json"
+
+
+def untold_recordings_prefix() -> str:
+    """Interviews whose recording intake has not been told of yet."""
+    return "recordings/"
+
+
+def untold_recording_key(interview_id: str) -> str:
+    """Stands until intake was told."""
+    return f"{untold_recordings_prefix()}{checked(interview_id)}.json"
+
+
+def archived_manifests_prefix(interview_id: str) -> str:
+    """The manifests of an interview that intake took in, the oldest first."""
+    return f"{INTERVIEWS}{checked(interview_id)}/manifest-"
 
 
 def checkpoints_prefix(interview_id: str, evaluation_key: str) -> str:
@@ -71,3 +107,8 @@ def checkpoint_key(interview_id: str, evaluation_key: str, section_id: str, part
     if not _PART.fullmatch(part):
         raise ValueError(f"part {part[:80]!r} names no window and no cut")
     return f"{checkpoints_prefix(interview_id, evaluation_key)}{checked(section_id)}{part}.json"
+
+
+def anchor_key(number: int) -> str:
+    """`audit/{number}.json`: the digest of an entry of the audit log; sorts by number."""
+    return f"{AUDIT}{number:012d}.json"
