@@ -26,8 +26,8 @@ class Finished:
         return json.loads(self.out)
 
 
-def debrief(*arguments: str, env: Mapping[str, str], cwd: Path) -> Finished:
-    """One command with just this environment."""
+def debrief(*arguments: str, env: Mapping[str, str], cwd: Path, stdin: str = "") -> Finished:
+    """One command with just this environment; stdin: what is typed."""
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     done = subprocess.run(
         [str(Path(sys.executable).with_name("debrief")), *arguments],
@@ -37,6 +37,6 @@ def debrief(*arguments: str, env: Mapping[str, str], cwd: Path) -> Finished:
         text=True,
         timeout=TIMEOUT_S,
         check=False,
-        stdin=subprocess.DEVNULL,
+        input=stdin,
     )
     return Finished(code=done.returncode, out=done.stdout, err=done.stderr)
