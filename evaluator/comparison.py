@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import combinations
-from typing import Literal
+from typing import Any, Literal
 
 from evaluator.calibration.noise import Noise, Repeatability, distinguishable
-from evaluator.errors import Forbidden, UsageFault
+from evaluator.errors import Conflict, Locked, UsageFault
 from evaluator.human import Final, HumanRecord, HumanState, Rating, Review, recommendation_of
 from evaluator.scorecard import Scorecard
 from evaluator.values import Frozen, Moment
@@ -26,8 +26,8 @@ EVIDENCE_SHOWN = 2  # utterances in a cell before "show all"
 LEVEL_WORDS = {1: "Far below", 2: "Below", 3: "Meets", 4: "Strong", 5: "Outstanding"}
 LOCKED = "AI evaluation is ready. It opens after you submit your own scores."
 
-Mode = Literal["final", "judge", "human"]  # final: a person's level if there is one, else the judge's
-Order = Literal["interviewed_at", "score"]
+Mode = Literal["final", "ai", "human"]  # final: a person's level if there is one, else the judge's
+Order = Literal["interviewed_at", "candidate", "score"]
 Source = Literal["judge", "human"]
 Standing = Literal["same", "tie", "differs", "not_comparable", "locked"]
 
@@ -40,7 +40,7 @@ class OtherVersion(Frozen):
     rubric: str  # id@version
 
 
-class MixedRubrics(UsageFault):
+class MixedRubrics(Conflict):
     """Raised when not all scorecards were made with the one rubric version that is compared on; carries the others."""
 
     code = "mixed_rubrics"
@@ -67,6 +67,7 @@ class Entrant(Frozen):
     state: HumanState = HumanState()
     sees_judge: bool  # what `evaluator.human.sees_judge` says of the viewer
     reviewers_needed: int = 1
+    superseded_by: str | None = None  # a newer scorecard of the same interview
 
 
 class Column(Frozen):
@@ -77,7 +78,9 @@ class Column(Frozen):
     candidate_ref: str
     requisition: str
     interviewed_at: Moment | None
+    superseded_by: str | None
     locked: bool
+    pinned: bool  # stands first, as the one that the others are held against
 
 
 class Cell(Frozen):
@@ -138,6 +141,7 @@ class Difference(Frozen):
 
     standing: Standing
     spread: float | None = None  # highest less lowest, in levels
+    within: float | None = None  # up to which difference re-scoring alone may explain it; None: not measured
     ties: tuple[tuple[str, str], ...] = ()  # pairs of scorecards that noise does not let one tell apart
     words: str
 
@@ -171,6 +175,15 @@ class Gap(Frozen):
     questions: tuple[str, ...]  # the rubric's, to ask in the next round
 
 
+class NoiseFigures(Frozen):
+    """What was measured of the judge by scoring the same interviews again."""
+
+    interviews: int
+    scorings: int  # of each interview, under each order of criteria
+    confidence: float
+    mean: float | None  # weighted means this close or closer are not told apart; None: undefined
+
+
 class Comparison(Frozen):
     """The whole table; columns, rows and cells are in the order in which they are shown."""
 
@@ -185,6 +198,7 @@ class Comparison(Frozen):
     mean_difference: Difference
     rows: tuple[Row, ...]
     gaps: tuple[Gap, ...]
+    noise: NoiseFigures | None  # None: not measured for this rubric version, judge and prompt
     noise_words: str
     notes: tuple[str, ...]
 
@@ -196,21 +210,25 @@ def compare(
     noise: Noise | None = None,
     mode: Mode = "final",
     order: Order = "interviewed_at",
+    pin: str | None = None,
 ) -> Comparison:
     """The table of 2-12 candidates.
 
-    noise: what `latest_noise` has for this rubric version under the judge and prompt of these scorecards; None: it was
-    never measured. MixedRubrics; UsageFault for too few, too many or the same twice, and for dismissed scorecards;
-    Forbidden for the order by score while a score is hidden.
+    noise: what was measured last for this rubric version under the judge and prompt of these scorecards; None: it was
+    never measured. pin: the scorecard that stands first, whatever the order.
+
+    MixedRubrics; Conflict for dismissed scorecards; UsageFault for too few, too many, the same twice, and a pin that is
+    none of them; Locked for the order by score while a score is hidden.
     """
-    _check(entrants, rubric)
+    _check(entrants, rubric, pin)
     open_all = all(e.sees_judge for e in entrants)
     if order == "score" and not open_all:
-        raise Forbidden("the order by score opens after you have reviewed all of these candidates")
+        raise Locked("the order by score opens after you have reviewed all of these candidates")
     notes = _notes(entrants)
     measured = noise if mode != "human" and noise is not None and _applies(noise, entrants) else None
     means = {e.scorecard_id: _mean_cell(e, rubric, mode) for e in entrants}
-    ordered = sorted(entrants, key=_by_score(means) if order == "score" else _by_date)
+    ordered = sorted(entrants, key=_by_score(means) if order == "score" else _ORDERS[order])
+    ordered.sort(key=lambda e: e.scorecard_id != pin)
     mean_cells = tuple(means[e.scorecard_id] for e in ordered)
     return Comparison(
         rubric=rubric.ref,
@@ -218,18 +236,19 @@ def compare(
         mode=mode,
         order=order,
         may_order_by_score=open_all,
-        columns=tuple(_column(e) for e in ordered),
+        columns=tuple(_column(e, pinned=e.scorecard_id == pin) for e in ordered),
         recommendations=tuple(_recommendation(e) for e in ordered),
         means=mean_cells,
         mean_difference=_mean_difference(mean_cells, None if measured is None else measured.combined.overall),
         rows=tuple(_rows(ordered, rubric, mode, measured)),
         gaps=tuple(gap for e in ordered if e.sees_judge for gap in _gaps(e, rubric)),
+        noise=None if measured is None else _noise_figures(measured),
         noise_words=_noise_words(measured, mode, rubric),
         notes=notes,
     )
 
 
-def _check(entrants: Sequence[Entrant], rubric: Rubric) -> None:
+def _check(entrants: Sequence[Entrant], rubric: Rubric, pin: str | None) -> None:
     ids = [e.scorecard_id for e in entrants]
     if not CANDIDATES_MIN <= len(ids) <= CANDIDATES_MAX:
         raise UsageFault(
@@ -238,12 +257,14 @@ def _check(entrants: Sequence[Entrant], rubric: Rubric) -> None:
         )
     if twice := sorted({i for i in ids if ids.count(i) > 1}):
         raise UsageFault(f"named twice: {', '.join(twice)}; name each scorecard once")
+    if pin is not None and pin not in ids:
+        raise UsageFault(f"pin names {pin}, which is none of the candidates that are compared")
     others = tuple(_other(e, rubric) for e in entrants if e.body.provenance.rubric_digest != rubric.digest)
     if others:
         raise MixedRubrics(rubric.ref, others)
     if out := [e for e in entrants if e.state.dismissal is not None]:
         named = ", ".join(f"{e.candidate_ref} ({e.scorecard_id})" for e in out)
-        raise UsageFault(f"dismissed, so it does not count: {named}; leave it out, or take the dismissal back")
+        raise Conflict(f"dismissed, so it does not count: {named}; leave it out, or take the dismissal back")
 
 
 def _other(entrant: Entrant, rubric: Rubric) -> OtherVersion:
@@ -286,6 +307,13 @@ def _by_date(entrant: Entrant) -> tuple[bool, datetime, str]:
     )
 
 
+def _by_candidate(entrant: Entrant) -> tuple[str, tuple[bool, datetime, str]]:
+    return entrant.candidate_ref, _by_date(entrant)
+
+
+_ORDERS: Mapping[Order, Callable[[Entrant], Any]] = {"interviewed_at": _by_date, "candidate": _by_candidate}
+
+
 def _by_score(means: Mapping[str, MeanCell]) -> Callable[[Entrant], tuple[float, bool, datetime, str]]:
     """The highest first; without a mean last."""
 
@@ -296,14 +324,16 @@ def _by_score(means: Mapping[str, MeanCell]) -> Callable[[Entrant], tuple[float,
     return place
 
 
-def _column(entrant: Entrant) -> Column:
+def _column(entrant: Entrant, *, pinned: bool) -> Column:
     return Column(
         scorecard_id=entrant.scorecard_id,
         interview_id=entrant.interview_id,
         candidate_ref=visible(entrant.candidate_ref),
         requisition=visible(entrant.requisition),
         interviewed_at=entrant.interviewed_at,
+        superseded_by=entrant.superseded_by,
         locked=not entrant.sees_judge,
+        pinned=pinned,
     )
 
 
@@ -354,7 +384,7 @@ def _cell(entrant: Entrant, criterion: Criterion, mode: Mode) -> Cell:
     if not entrant.sees_judge:
         return Cell(scorecard_id=entrant.scorecard_id, locked=True)
     result = _result(entrant, criterion)
-    if mode == "judge":
+    if mode == "ai":
         return _judges_cell(entrant, criterion, result)
     if history := entrant.state.finals.get(criterion.id):
         return _finals_cell(entrant, criterion, history[-1], result)
@@ -440,6 +470,7 @@ def _difference(values: Sequence[_Value], measured: Repeatability | None) -> Dif
     """How far these lie apart; only two of the judge's own figures can be a tie, for only they carry its noise."""
     if len(values) < CANDIDATES_MIN:
         return Difference(standing="locked", words="Opens after you submit your own scores.")
+    within = None if measured is None else measured.difference
     known = [v for v in values if v.value is not None]
     ties = tuple(
         (a.scorecard_id, b.scorecard_id)
@@ -447,15 +478,16 @@ def _difference(values: Sequence[_Value], measured: Repeatability | None) -> Dif
         if a.source == b.source == "judge" and distinguishable(a.value, b.value, measured) == "not_distinguishable"
     )
     if len(known) < len(values):
-        return Difference(standing="not_comparable", ties=ties, words="Not comparable: not all have a level.")
+        words = "Not comparable: not all have a level" if known else "Nobody has a level"
+        return Difference(standing="not_comparable", within=within, ties=ties, words=words)
     figures = [v.value for v in known if v.value is not None]
     spread = round(max(figures) - min(figures), 4)
     if len(ties) == math.comb(len(known), 2):
         words = "Tie" if spread == 0 else f"{spread:.2g}, within noise"
-        return Difference(standing="tie", spread=spread, ties=ties, words=words)
+        return Difference(standing="tie", spread=spread, within=within, ties=ties, words=words)
     if spread == 0:
-        return Difference(standing="same", spread=spread, ties=ties, words="Same")
-    return Difference(standing="differs", spread=spread, ties=ties, words=f"{spread:.2g}")
+        return Difference(standing="same", spread=spread, within=within, ties=ties, words="Same")
+    return Difference(standing="differs", spread=spread, within=within, ties=ties, words=f"{spread:.2g}")
 
 
 def _mean_difference(cells: Sequence[MeanCell], measured: Repeatability | None) -> Difference:
@@ -536,6 +568,15 @@ def _gaps(entrant: Entrant, rubric: Rubric) -> Iterable[Gap]:
                 )
 
 
+def _noise_figures(noise: Noise) -> NoiseFigures:
+    return NoiseFigures(
+        interviews=noise.interviews,
+        scorings=noise.k,
+        confidence=noise.confidence,
+        mean=noise.combined.overall.difference,
+    )
+
+
 def _noise_words(noise: Noise | None, mode: Mode, rubric: Rubric) -> str:
     """What a reader may make of small differences."""
     if mode == "human":
@@ -547,7 +588,9 @@ def _noise_words(noise: Noise | None, mode: Mode, rubric: Rubric) -> str:
             f"Measure it with: debrief calibrate noise --rubric {rubric.ref}"
         )
     overall = noise.combined.overall
-    mean = "" if overall.difference is None else f" For the weighted mean that is ±{overall.difference:.2f}."
+    mean = f" For the weighted mean it is not known: {overall.words}."
+    if overall.difference is not None:
+        mean = f" For the weighted mean that is ±{overall.difference:.2f}."
     return (
         "≈ marks differences that re-scoring the same interview may explain (95 %, for one pair), measured on "
         f"{counted(noise.interviews, 'interview')} scored {noise.k} times under each order of criteria.{mean} "

@@ -8,6 +8,7 @@ DebriefError                      exit code 1 unless a subclass says otherwise
 │   ├── NotFound                      no row, rubric, run or object of that name
 │   ├── Conflict                      the same name already stands for something else
 │   ├── Forbidden                     this person may not do that
+│   │   └── Locked                        not before they have submitted their own scores
 │   └── Stale                         somebody else was faster; look again, then decide
 ├── Unavailable                   4   a dependency is missing or misbehaves; nothing is lost, retry later
 │   ├── DatabaseUnavailable
@@ -83,6 +84,12 @@ class Forbidden(UsageFault):
     """Raised when somebody asks for what they have no right to."""
 
     code = "forbidden"
+
+
+class Locked(Forbidden):
+    """Raised when somebody asks for what opens after they have submitted their own scores."""
+
+    code = "locked"
 
 
 class Stale(UsageFault):

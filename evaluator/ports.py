@@ -1,9 +1,18 @@
 """What the product needs from the outside, as promises that adapters and fakes keep alike."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from evaluator.judging import Completion, JudgeRequest
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ObjectHead:
+    """What a store says of an object without its bytes."""
+
+    bytes: int
+    version: str  # opaque; another one as soon as the object may hold other bytes
 
 
 class ObjectStore(Protocol):
@@ -15,6 +24,15 @@ class ObjectStore(Protocol):
 
     def get(self, key: str, *, bytes_max: int = 64 * 1024 * 1024) -> bytes | None:
         """The object's bytes; None when there is none (never for a 403). ContentError: larger than bytes_max."""
+
+    def head(self, key: str) -> ObjectHead | None:
+        """Size and version of the object, as it is now; None when there is none (never for a 403)."""
+
+    def part(self, key: str, *, start: int, length: int, version: str) -> bytes:
+        """Exactly `length` bytes (1 at least) from `start` on, of the version that `head` named.
+
+        ObjectMissing when the object is gone, is another one now, or ends before; never other bytes in their place.
+        """
 
     def create(self, key: str, data: bytes, *, media_type: str = "application/json") -> None:
         """Writes a new object, whole or not at all; ObjectExists when the key is taken, whoever took it."""

@@ -99,9 +99,18 @@ class Services:
         """With what a run scores."""
         return Judge(model=self.model, sampling=self.settings.sampling, require_consent=self.settings.require_consent)
 
+    @property
+    def page_judge(self) -> Judge | None:
+        """With whom people on the pages have something judged again; None where no judge is named."""
+        return self.judge if self.settings.model is not None else None
+
     @cached_property
     def engine(self) -> "VllmEngine":
         """The judge's engine: one client per process, for one event loop at a time; closed, it may be used again."""
+        return self.another_engine()
+
+    def another_engine(self) -> "VllmEngine":
+        """A client of its own, for another event loop; whoever asks for it closes it."""
         from evaluator.adapters.vllm import VllmEngine
 
         return VllmEngine(

@@ -59,6 +59,8 @@ _HIDDEN_KEPT = frozenset("\t\n\u00ad\u061c\u200c\u200d\u200e\u200f")  # marks th
 
 def visible(text: str) -> str:
     """The text with control, direction-changing and other hidden characters spelled out, safe for page and terminal."""
+    if text.isprintable():  # nearly all text; none of the hidden categories is printable, and asking is quick
+        return text
     return "".join(f"⟨U+{ord(c):04X}⟩" if _is_hidden(c) else c for c in text)
 
 

@@ -1,8 +1,10 @@
 """What tests share: the given data, and real services of which one of each runs for the whole session."""
 
 import itertools
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
@@ -12,6 +14,10 @@ from evaluator import embedded
 from evaluator.embedded import Endpoints, Part
 from evaluator.storage.database import Database
 from migrations import history
+from tests.browser import find
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # How long an example takes says nothing on a machine that does other work at the same time.
 hypothesis.settings.register_profile("debrief", deadline=None)
@@ -60,6 +66,20 @@ def valkey(home: Path) -> Iterator[str]:
 def engine(home: Path) -> Iterator[Endpoints]:
     """A real vLLM with the demonstration judge: half a minute to load, so there is one for all tests."""
     yield from _running(home, Part.ENGINE)
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    """Chromium, for every test that opens pages; a machine without it fails here, it never skips.
+
+    One for each module: while it runs, nothing else in this thread can have an event loop.
+    """
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=find(os.environ), args=["--no-sandbox", "--disable-gpu"])
+        yield opened
+        opened.close()
 
 
 @pytest.fixture(scope="session")

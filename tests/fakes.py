@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from evaluator.adapters.keys import can_start_key, checked_key
-from evaluator.errors import ContentError, ObjectExists
+from evaluator.errors import ContentError, ObjectExists, ObjectMissing
 from evaluator.judging import Completion, JudgeRequest
+from evaluator.ports import ObjectHead
+from evaluator.values import sha256
 from tests.factories import MODEL, a_completion, an_answer
 
 
@@ -26,6 +28,18 @@ class MemoryStore:
         if data is not None and len(data) > bytes_max:
             raise ContentError(f"object {key} is larger than {bytes_max} bytes")
         return data
+
+    def head(self, key: str) -> ObjectHead | None:
+        """Size and version; None when there is none."""
+        data = self.get(key, bytes_max=2**40)
+        return None if data is None else ObjectHead(bytes=len(data), version=sha256(data))
+
+    def part(self, key: str, *, start: int, length: int, version: str) -> bytes:
+        """Some of the object's bytes."""
+        data = self.get(key, bytes_max=2**40)
+        if data is None or sha256(data) != version or len(data) < start + length:
+            raise ObjectMissing(f"object {key} is not there any more as it was")
+        return data[start : start + length]
 
     def create(self, key: str, data: bytes, *, media_type: str = "application/json") -> None:
         """Writes a new object; ObjectExists when the key is taken."""

@@ -5,20 +5,17 @@ is written as soon as it is known. Killed in between, a message is sent again la
 """
 
 import asyncio
-import logging
 from collections import Counter
 from collections.abc import Sequence
 
 from evaluator.adapters.webhooks import WebhookSender
-from evaluator.errors import Unavailable, UsageFault
-from evaluator.notices import Outcome, headers, spelled
+from evaluator.notices import Outcome
 from evaluator.storage.database import Database
 from evaluator.storage.locks import try_lock
-from evaluator.storage.webhooks import Claimed, announce_requisitions, claim_due, give_up, record
+from evaluator.storage.webhooks import Claimed, announce_requisitions, claim_due, give_up
+from evaluator.telling import deliver
 from evaluator.values import Frozen
 from evaluator.wiring import Services
-
-log = logging.getLogger(__name__)
 
 BATCH_MAX = 16  # messages of one step, all sent at once, so that it lasts as long as the slowest of them
 EACH_MAX = 8  # of them to one webhook
@@ -50,29 +47,3 @@ def send_notices(services: Services) -> NoticesReport:
 
 async def _send_all(database: Database, sender: WebhookSender, claims: Sequence[Claimed]) -> list[Outcome]:
     return list(await asyncio.gather(*(deliver(database, sender, claimed) for claimed in claims)))
-
-
-async def deliver(database: Database, sender: WebhookSender, claimed: Claimed) -> Outcome:
-    """One try; what it came to is kept with the message."""
-    outcome = await _post(sender, claimed)
-    end = outcome.error or "delivered"
-    log.info("webhook %d, message %d, try %d: %s", claimed.webhook_id, claimed.id, claimed.attempt, end)
-    try:
-        await asyncio.to_thread(_record, database, claimed, outcome)
-    except Unavailable as error:  # it is sent again, and the receiver knows the id
-        log.warning("webhook %d, message %d: not recorded: %s", claimed.webhook_id, claimed.id, error)
-    return outcome
-
-
-async def _post(sender: WebhookSender, claimed: Claimed) -> Outcome:
-    body = spelled(claimed.message.body)
-    try:
-        signed = headers(claimed.secrets, message_id=claimed.message.id, at=claimed.at, body=body)
-    except UsageFault:  # changed by hand
-        return Outcome(error="no_secret")
-    return await sender.post(claimed.url, headers=signed, body=body)
-
-
-def _record(database: Database, claimed: Claimed, outcome: Outcome) -> None:
-    with database.begin() as db:
-        record(db, claimed, outcome)

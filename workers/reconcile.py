@@ -18,6 +18,7 @@ from evaluator.errors import DebriefError, Unavailable
 from evaluator.intake import IntakeReport, intake
 from evaluator.settings import Settings
 from evaluator.storage.evaluations import due, expire_leases, gone, seen, slots_alive
+from evaluator.storage.idempotency import forget_old
 from evaluator.storage.locks import Step, try_lock
 from evaluator.storage.runs import close_runs
 from evaluator.values import Frozen
@@ -88,7 +89,10 @@ def hints_max(slots: int, services: Services) -> int:
 
 def _close(services: Services) -> dict[str, object]:
     with services.database.begin() as db:
-        return {"closed": close_runs(db)} if try_lock(db, "runs") else {}
+        if not try_lock(db, "runs"):
+            return {}
+        forget_old(db)  # answers that no request will be sent again for
+        return {"closed": close_runs(db)}
 
 
 def _intake(services: Services) -> dict[str, object]:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from evaluator.adapters.keys import KEY_BYTES_MAX, TEMPORARY, can_start_key, checked_key, fault_of, prove_create_only
-from evaluator.errors import ContentError, ObjectExists, StoreForbidden, StoreUnavailable
+from evaluator.errors import ContentError, ObjectExists, ObjectMissing, StoreForbidden, StoreUnavailable
+from evaluator.ports import ObjectHead
 
 FOLDER_MODE = 0o700  # transcripts are personal: nobody but the owner
 FILE_MODE = 0o600
@@ -60,6 +61,31 @@ class FolderStore:
             return None
         except OSError as error:
             _translate(error, path, "read")
+
+    def head(self, key: str) -> ObjectHead | None:
+        """Size and version of the file; None when there is no such file."""
+        path = self._root / checked_key(key)
+        try:
+            with self._folder_of(key) as folder, _opened(path, folder) as file:
+                return _head(file)
+        except _ABSENT:
+            return None
+        except OSError as error:
+            _translate(error, path, "read")
+
+    def part(self, key: str, *, start: int, length: int, version: str) -> bytes:
+        """Exactly `length` bytes from `start` on of this version; ObjectMissing when there are none such."""
+        path = self._root / checked_key(key)
+        try:
+            with self._folder_of(key) as folder, _opened(path, folder) as file:
+                data = _read_part(file, start, length) if _head(file).version == version else b""
+        except _ABSENT:
+            data = b""
+        except OSError as error:
+            _translate(error, path, "read")
+        if len(data) != length:
+            raise ObjectMissing(f"object {key} is not there any more as it was a moment ago")
+        return data
 
     def create(
         self,
@@ -197,6 +223,13 @@ def _enter(path: Path, parent: int, *, make: bool) -> int:
 
 
 def _read(path: Path, folder: int, bytes_max: int) -> bytes:
+    with _opened(path, folder) as file:
+        return _read_at_most(file, path, bytes_max)
+
+
+@contextlib.contextmanager
+def _opened(path: Path, folder: int) -> Iterator[int]:
+    """The regular file, open for reading."""
     try:
         file = os.open(path.name, _FILE, dir_fd=folder)
     except OSError as error:
@@ -209,9 +242,23 @@ def _read(path: Path, folder: int, bytes_max: int) -> bytes:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if not stat.S_ISREG(mode):
             raise StoreForbidden(f"{path} is not a regular file and is not read; remove it")
-        return _read_at_most(file, path, bytes_max)
+        yield file
     finally:
         os.close(file)
+
+
+def _head(file: int) -> ObjectHead:
+    """An object is never written twice here, but whoever can write to the folder may do it all the same."""
+    found = os.fstat(file)
+    facts = (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    return ObjectHead(bytes=found.st_size, version="-".join(f"{fact:x}" for fact in facts))
+
+
+def _read_part(file: int, start: int, length: int) -> bytes:
+    data = bytearray()
+    while chunk := os.pread(file, min(_READ_BYTES, length - len(data)), start + len(data)):
+        data += chunk
+    return bytes(data)
 
 
 def _read_at_most(file: int, path: Path, bytes_max: int) -> bytes:

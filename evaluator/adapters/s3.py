@@ -21,7 +21,8 @@ from botocore.exceptions import (
 )
 
 from evaluator.adapters.keys import can_start_key, checked_key, fault_of, prove_create_only
-from evaluator.errors import ContentError, ObjectExists, StoreForbidden, StoreUnavailable, UsageFault
+from evaluator.errors import ContentError, ObjectExists, ObjectMissing, StoreForbidden, StoreUnavailable, UsageFault
+from evaluator.ports import ObjectHead
 
 CONNECT_S_MAX = 5.0
 READ_S_MAX = 30.0  # between two pieces of an answer
@@ -95,6 +96,37 @@ class S3Store:
                 raise
             with contextlib.closing(answer["Body"]) as body:
                 return self._read(body, key, int(answer.get("ContentLength", 0)), bytes_max)
+
+    def head(self, key: str) -> ObjectHead | None:
+        """Size and version of the object; None when there is none (never for a 403)."""
+        full = self._prefix + checked_key(key)
+        with self._translated("s3:GetObject", full):
+            try:
+                answer = self._client().head_object(Bucket=self._bucket, Key=full)
+            except ClientError as error:
+                if _code(error) in _MISSING_CODES:
+                    return None
+                raise
+            return ObjectHead(bytes=int(answer["ContentLength"]), version=str(answer["ETag"]))
+
+    def part(self, key: str, *, start: int, length: int, version: str) -> bytes:
+        """Exactly `length` bytes from `start` on of this version; ObjectMissing when there are none such."""
+        full = self._prefix + checked_key(key)
+        wanted = f"bytes={start}-{start + length - 1}"
+        with self._translated("s3:GetObject", full):
+            try:
+                answer = self._client().get_object(Bucket=self._bucket, Key=full, Range=wanted, IfMatch=version)
+            except ClientError as error:
+                if _code(error) in _MISSING_CODES or _status(error) in (412, 416):
+                    raise ObjectMissing(f"object {key} is not there any more as it was a moment ago") from None
+                raise
+            with contextlib.closing(answer["Body"]) as body:
+                if int(answer["ResponseMetadata"]["HTTPStatusCode"]) != 206:
+                    raise StoreUnavailable(f"{self._name} does not serve parts of objects; use a store that does")
+                data = self._read(body, key, 0, length)
+        if len(data) != length:
+            raise ObjectMissing(f"object {key} ends before byte {start + length}")
+        return data
 
     def create(self, key: str, data: bytes, *, media_type: str = "application/json") -> None:
         """Writes a new object; ObjectExists when the key is taken.

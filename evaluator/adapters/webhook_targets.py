@@ -130,6 +130,14 @@ def parsed(url: str) -> Target:
     return Target(host=found["name"], port=port, path=(found["path"] or "/") + (found["query"] or ""))
 
 
+def shown_address(url: str) -> str:
+    """A kept webhook's address for people, without what may be a secret; `?` for one that nobody could add today."""
+    try:
+        return parsed(url).shown
+    except UsageFault:  # written by an older version, or by hand
+        return "?"
+
+
 def is_public(address: str) -> bool:
     """Whether this is an address of the public network, as far as an address shows it."""
     try:

@@ -16,8 +16,10 @@ from evaluator.commands.output import out, put, put_json
 from evaluator.embedded import Part
 from evaluator.errors import DebriefError, EmbeddedFailed, UsageFault
 from evaluator.settings import Settings, read_settings
+from evaluator.storage.database import is_protected
 from evaluator.storage.evaluations import alive
 from evaluator.storage.interviews import rejection_count
+from evaluator.storage.tables import APP_ROLE
 from evaluator.wiring import Services, rubric_library
 from migrations import history
 
@@ -71,6 +73,8 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     for part, name, check in checks:
         if part not in unset:
             yield _checked(name, check, services)
+            if part is Part.DATABASE:
+                yield from _unprotected(services)
     services.close()
 
 
@@ -152,6 +156,19 @@ def _database(services: Services) -> str:
         f"{services.database.where} at migration {history.head()}, {workers} workers alive, "
         f"{refused} objects refused by intake"
     )
+
+
+def _unprotected(services: Services) -> Iterator[Finding]:
+    """Says so where the product could change what is append-only; an unusable database was reported already."""
+    try:
+        with services.database.begin() as db:
+            protected = is_protected(db)
+    except DebriefError:
+        return
+    if not protected:
+        detail = "the product's database user could change scorecards, people's records and the audit log"
+        remedy = f"let it be a member of the role {APP_ROLE}, then run: debrief db upgrade (docs/people.md)"
+        yield Finding(part="rights", state="note", detail=detail, remedy=remedy)
 
 
 def _now() -> float:

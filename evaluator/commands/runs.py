@@ -13,6 +13,12 @@ from evaluator.embedded import Part
 from evaluator.errors import UsageFault
 from evaluator.evaluation import COUNTS, Only
 from evaluator.intake import intake
+from evaluator.operating import checked_reason
+from evaluator.operating import pause as pause_run
+from evaluator.operating import resume as unpause_run
+from evaluator.operating import retry as retry_run
+from evaluator.operating import stop as stop_run
+from evaluator.people import COMMAND
 from evaluator.pipeline import discard_checkpoints as discard
 from evaluator.runs import exit_code
 from evaluator.storage.reading import interviews
@@ -20,22 +26,17 @@ from evaluator.storage.runs import (
     Retried,
     RunStatus,
     Selection,
-    close_run_named,
-    pause_run,
-    retry_run,
     run_failures,
     run_list,
     run_status,
     selected,
     start_run,
     unfinished,
-    unpause_run,
 )
 from evaluator.wiring import Services
 
 app = typer.Typer(help="Score interviews: start a run and see it to its end.", no_args_is_help=True)
 
-REASON_CHARS_MIN, REASON_CHARS_MAX = 5, 500
 ALL_PARTS = (Part.ENGINE, Part.DATABASE, Part.BROKER, Part.STORE)
 
 OnlyOption = Annotated[
@@ -116,7 +117,7 @@ def pause(name: Annotated[str, typer.Argument(help="the run's name")]) -> None:
     """Claim nothing more for a run until it is resumed; interviews in hand are finished."""
     with services(Part.DATABASE) as found:
         with found.database.begin() as db:
-            pause_run(db, name)
+            pause_run(db, COMMAND, name)
         _report(found, _status(found, name))
     say(f"Go on with: debrief run resume {name}")
 
@@ -147,7 +148,7 @@ def resume(
 def _unpause(found: Services, status: RunStatus) -> None:
     if status.state == "paused":
         with found.database.begin() as db:
-            unpause_run(db, status.name)
+            unpause_run(db, COMMAND, status.name)
 
 
 @app.command()
@@ -168,6 +169,7 @@ def retry(
         with found.database.begin() as db:  # the rows are nobody's until the checkpoints are gone
             retried = retry_run(
                 db,
+                COMMAND,
                 name,
                 reason=reason,
                 only_failed=only_failed,
@@ -187,10 +189,7 @@ def retry(
 
 def one_reason(value: str, why: str) -> str:
     """The reason on one line; UsageFault when it is too short to be one, or too long."""
-    value = " ".join(value.split())
-    if not REASON_CHARS_MIN <= len(value) <= REASON_CHARS_MAX:
-        raise UsageFault(f"--reason: say in {REASON_CHARS_MIN} to {REASON_CHARS_MAX} characters why {why}")
-    return value
+    return checked_reason(value, what="--reason", why=why)
 
 
 def _tell_retried(retried: Retried, *, discarded: bool) -> None:
@@ -217,7 +216,7 @@ def stop(name: Annotated[str, typer.Argument(help="the run's name")]) -> None:
     """Close a run: nothing more is claimed for it."""
     with services(Part.DATABASE) as found:
         with found.database.begin() as db:
-            close_run_named(db, name, because="stopped")
+            stop_run(db, COMMAND, name)
         _report(found, _status(found, name))
 
 

@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Iterator
 
-from evaluator.web.view import CriterionView, MeanView, ScorecardView
+from evaluator.views.scorecard import CriterionView, MeanView, ScorecardView
 
 WIDTH = 80
 

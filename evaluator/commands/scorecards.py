@@ -1,26 +1,25 @@
-"""`debrief scorecard`: show, export, verify, rescore."""
+"""`debrief scorecard`: show, export, verify, rescore, dismiss, restore."""
 
-import csv
-import io
-from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated, get_args
 
 import typer
 
+from evaluator import deciding
 from evaluator.commands.context import services
 from evaluator.commands.output import out, put, put_json, warn
 from evaluator.commands.runs import default_name, one_reason
+from evaluator.commands.scorecard_export import export
 from evaluator.commands.scorecard_text import lines_of
 from evaluator.embedded import Part
 from evaluator.errors import DebriefError
+from evaluator.human import DismissalCause, HumanRecord
 from evaluator.judging import Work
+from evaluator.people import COMMAND
 from evaluator.pipeline import fetch_transcript, recompute
 from evaluator.storage.interviews import load_rubric
-from evaluator.storage.reading import StoredScorecard, find_scorecard, scorecards
-from evaluator.storage.runs import Selection, selected, start_run
+from evaluator.storage.reading import StoredScorecard, find_scorecard
 from evaluator.transcript import Transcript
-from evaluator.verdict import Verdict
-from evaluator.web.view import scorecard_json, scorecard_view
+from evaluator.views.scorecard import scorecard_json, scorecard_view
 from evaluator.wiring import Services
 from rubrics.model import Rubric
 
@@ -71,45 +70,50 @@ def rescore(
     reason = one_reason(reason, "they are judged again")
     run = name or default_name("rescore")
     with services(Part.DATABASE) as found, found.database.begin() as db:
-        ids = tuple(dict.fromkeys(find_scorecard(db, ref).interview_id for ref in refs))
-        selection = Selection(only="all", interviews=ids, rescore=True, reason=reason)
-        members = selected(db, selection, found.judge)
-        if not dry_run:
-            start_run(db, name=run, selection=selection, judge=found.judge)
+        done = deciding.rescore(db, COMMAND, *refs, judge=found.judge, reason=reason, name=run, dry_run=dry_run)
     if out.json:
-        put_json({"run": None if dry_run else run, "interviews": [m.interview_id for m in members], "reason": reason})
+        put_json({"run": None if dry_run else run, "interviews": done.interviews, "reason": reason})
         return
-    blocked = sum(m.blocked for m in members)
-    also = f"; {blocked} of them may not be, for want of consent" if blocked else ""
-    put(f"{'Would judge' if dry_run else 'To be judged'} again: {len(members)} interviews{also}.")
+    also = f"; {done.blocked} of them may not be, for want of consent" if done.blocked else ""
+    put(f"{'Would judge' if dry_run else 'To be judged'} again: {len(done.interviews)} interviews{also}.")
     if not dry_run:
         put(f"Go on with: debrief run resume {run}")
 
 
 @app.command()
-def export(
-    requisition: Annotated[str | None, typer.Option("--requisition", "--req", help="only this requisition")] = None,
-    run: Annotated[str | None, typer.Option(help="only this run's")] = None,
-    wide: Annotated[
-        bool, typer.Option("--wide", help="CSV with one line per scorecard instead of per criterion")
-    ] = False,
-    jsonl: Annotated[bool, typer.Option("--jsonl", help="one JSON object per scorecard, with evidence")] = False,
+def dismiss(
+    ref: RefArgument,
+    cause: Annotated[str, typer.Option(help=" | ".join(get_args(DismissalCause)))],
+    reason: Annotated[str, typer.Option(help="at least 15 characters; kept with the scorecard")],
 ) -> None:
-    """All scorecards as CSV (a line per scorecard and criterion), or as JSON lines."""
-    with services(Part.DATABASE, Part.STORE) as found:
-        stored = _all(found, requisition, run)
-        if jsonl or out.json:
-            for one in stored:
-                transcript, problem = _words(found, one)
-                put_json(scorecard_json(one, transcript, words_missing=problem))
-            return
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\r\n")
-        for n, row in enumerate(_wide(stored) if wide else _long(stored)):
-            if n == 0:
-                writer.writerow(row.keys())
-            writer.writerow([_guarded(value) for value in row.values()])
-    typer.echo(text.getvalue(), nl=False)
+    """Say that a scorecard does not count; it is kept, and can be restored."""
+    with services(Part.DATABASE) as found, found.database.begin() as db:
+        held = deciding.dossier(db, ref)
+        expected = held.number_for(COMMAND)
+        record = deciding.dismiss(db, COMMAND, held.stored.id, cause=cause, text=reason, expected=expected)
+    _put_record(record, f"Dismissed. Take it back with: debrief scorecard restore {record.scorecard_id} --reason ...")
+
+
+@app.command()
+def restore(
+    ref: RefArgument,
+    reason: Annotated[str, typer.Option(help="at least 15 characters; kept with the scorecard")],
+) -> None:
+    """Take a dismissal back."""
+    with services(Part.DATABASE) as found, found.database.begin() as db:
+        held = deciding.dossier(db, ref)
+        record = deciding.restore(db, COMMAND, held.stored.id, text=reason, expected=held.number_for(COMMAND))
+    _put_record(record, "Restored: it counts again.")
+
+
+def _put_record(record: HumanRecord, words: str) -> None:
+    if out.json:
+        put_json({"scorecard": record.scorecard_id, "number": record.number, "kind": record.act.kind, "at": record.at})
+        return
+    put(f"{record.scorecard_id}: {words}")
+
+
+app.command()(export)
 
 
 def work_of(stored: StoredScorecard, rubric: Rubric) -> Work:
@@ -136,68 +140,3 @@ def _words(found: Services, stored: StoredScorecard) -> tuple[Transcript | None,
         return fetch_transcript(found.store, key=stored.transcript_key, digest=stored.transcript_sha256), None
     except DebriefError as error:
         return None, str(error)
-
-
-def _all(found: Services, requisition: str | None, run: str | None) -> list[StoredScorecard]:
-    result: list[StoredScorecard] = []
-    while True:
-        with found.database.begin() as db:
-            page = scorecards(db, requisition=requisition, run=run, after=result[-1].id if result else "")
-        if not page:
-            return result
-        result += page
-
-
-def _base(one: StoredScorecard) -> dict[str, Any]:
-    return {
-        "scorecard": one.id,
-        "interview": one.interview_id,
-        "candidate": one.candidate_ref,
-        "requisition": one.requisition,
-        "rubric": f"{one.rubric_id}@{one.rubric_version}",
-        "model": one.body.provenance.model,
-        "judge_notice": one.body.provenance.judge_notice,
-        "scored_at": one.created_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-    }
-
-
-def _long(stored: list[StoredScorecard]) -> Iterator[dict[str, Any]]:
-    for one in stored:
-        for section in one.body.sections:
-            for r in section.results:
-                scored = isinstance(r, Verdict)
-                yield _base(one) | {
-                    "section": section.section_id,
-                    "criterion": r.criterion_id,
-                    "ai_status": r.status,
-                    "ai_level": r.level if isinstance(r, Verdict) else None,
-                    "ai_expected_level": r.expected_level if isinstance(r, Verdict) else None,
-                    "ai_spread": r.spread if isinstance(r, Verdict) else None,
-                    "scale_min": 1,
-                    "scale_max": 5,
-                    "evidence": " ".join(r.evidence) if isinstance(r, Verdict) else "",
-                    "reason": "" if scored else getattr(r, "reason", ""),
-                }
-
-
-def _wide(stored: list[StoredScorecard]) -> Iterator[dict[str, Any]]:
-    for one in stored:
-        mean = one.body.overall
-        yield _base(one) | {
-            "ai_state": one.body.state,
-            "ai_overall": mean.value,
-            "ai_withheld_for": " ".join(one.body.withheld),
-            "ai_spread": mean.spread,
-            "ai_scored": mean.scored,
-            "criteria": mean.of,
-            "scale_min": 1,
-            "scale_max": 5,
-            "alerts": " ".join(sorted({a.code for a in one.body.alerts})),
-        }
-
-
-def _guarded(value: object) -> object:
-    """A cell that a spreadsheet cannot take for a formula."""
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return "'" + value
-    return round(value, 4) if isinstance(value, float) else value

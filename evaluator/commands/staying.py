@@ -12,6 +12,7 @@ from evaluator import __version__
 from evaluator.commands.config import redacted
 from evaluator.commands.context import embedded_parts, services
 from evaluator.commands.output import out, put, put_json, say, warn
+from evaluator.commands.readiness import checks, queue_length
 from evaluator.commands.worker_process import worker, worker_command, worker_environment
 from evaluator.embedded import Part
 from evaluator.errors import EmbeddedFailed
@@ -72,7 +73,17 @@ def serve(
     refuse_open(host, access)  # before anything is started for it
     with services(Part.DATABASE, Part.STORE) as found:
         _show_config(found.settings)
-        app = create_app(found.page_database, found.store, version=__version__, access=access)
+        app = create_app(
+            found.page_database,
+            found.store,
+            version=__version__,
+            access=access,
+            webhooks=found.webhooks,
+            require_consent=found.settings.require_consent,
+            judge=found.page_judge,
+            checks=checks(found),
+            queue_length=queue_length(found),
+        )
         serve_app(
             app,
             host,

@@ -1,37 +1,29 @@
 """`debrief webhook`: list, add, test, redeliver, rotate, remove; a secret is shown once, when it is made."""
 
 import asyncio
-import secrets
 from datetime import datetime
 from typing import Annotated
 
 import typer
 
-from evaluator.adapters.webhook_targets import parsed
+from evaluator.adapters.webhook_targets import shown_address
 from evaluator.commands.context import services
 from evaluator.commands.output import out, put, put_json, put_table, warn
 from evaluator.embedded import Part
-from evaluator.errors import DebriefError, Unavailable
-from evaluator.notices import SECRET_BYTES, TRIES_MAX, Outcome, checked_events, new_secret
+from evaluator.errors import Unavailable
+from evaluator.notices import TRIES_MAX, Outcome
 from evaluator.people import COMMAND
-from evaluator.storage import audit
-from evaluator.storage.webhooks import (
-    Delivery,
-    Webhook,
-    add_webhook,
-    announce_test,
-    begin_rotation,
-    claim_one,
-    deliveries,
-    end_rotation,
-    find_delivery,
-    find_webhook,
-    redeliver,
-    remove_webhook,
-    webhook_list,
+from evaluator.storage.webhooks import Delivery, Webhook, deliveries, find_webhook, webhook_list
+from evaluator.telling import (
+    add_hook,
+    begin_redelivery,
+    begin_test,
+    deliver,
+    drop_old_secret,
+    remove_hook,
 )
+from evaluator.telling import rotate as begin_rotation
 from evaluator.values import Frozen
-from workers.notices import deliver
 
 app = typer.Typer(help="Tell other systems when scorecards are ready.", no_args_is_help=True)
 
@@ -76,20 +68,16 @@ def add(
     ] = None,
 ) -> None:
     """Add a webhook, and show its signing secret, once."""
-    events = checked_events(event or (), requisition=requisition)
-    secret = _new_secret()
-    with services(Part.DATABASE) as found:
-        target = found.webhooks.target(url)
-        with found.database.begin() as db:
-            added = add_webhook(db, url=url, events=events, requisition=requisition, secret=secret)
-            detail = {"host": target.host, "events": list(events)}
-            audit.log(db, COMMAND, "webhook.add", f"webhook:{added}", requisition, detail)
+    with services(Part.DATABASE) as found, found.database.begin() as db:
+        made = add_hook(db, COMMAND, found.webhooks, url=url, events=event or (), requisition=requisition)
+        shown = shown_address(url)
     if out.json:
-        put_json({"id": added, "url": target.shown, "events": events, "requisition": requisition, "secret": secret})
+        fields = {"id": made.id, "url": shown, "events": made.events, "requisition": requisition}
+        put_json({**fields, "secret": made.secret})
         return
-    put(f"Webhook {added}: {', '.join(events)} to {target.shown}")
-    _put_secret(secret)
-    put(f"Try it: debrief webhook test {added}")
+    put(f"Webhook {made.id}: {', '.join(made.events)} to {shown}")
+    _put_secret(made.secret)
+    put(f"Try it: debrief webhook test {made.id}")
 
 
 @app.command()
@@ -98,10 +86,7 @@ def test(webhook: WebhookId) -> None:
     with services(Part.DATABASE) as found:
         sender = found.webhooks
         with found.database.begin() as db:
-            claimed = claim_one(db, announce_test(db, webhook, secrets.token_hex(8)))
-            audit.log(db, COMMAND, "webhook.test", f"webhook:{webhook}", find_webhook(db, webhook).requisition)
-        if claimed is None:  # removed meanwhile
-            raise Unavailable(f"webhook {webhook} was changed just now; try again")
+            claimed = begin_test(db, COMMAND, webhook)
         outcome = asyncio.run(deliver(found.database, sender, claimed))
     _report(webhook, claimed.message.id, outcome)
 
@@ -114,14 +99,9 @@ def redeliver_message(
     with services(Part.DATABASE) as found:
         sender = found.webhooks
         with found.database.begin() as db:
-            redeliver(db, message)
-            claimed = claim_one(db, message)
-            webhook = find_delivery(db, message).webhook_id
-            audit.log(db, COMMAND, "webhook.redeliver", f"webhook:{webhook}", detail={"message": message})
-        if claimed is None:
-            raise Unavailable(f"message {message} was changed just now; try again")
+            claimed = begin_redelivery(db, COMMAND, message)
         outcome = asyncio.run(deliver(found.database, sender, claimed))
-    _report(webhook, claimed.message.id, outcome)
+    _report(claimed.webhook_id, claimed.message.id, outcome)
 
 
 @app.command()
@@ -130,14 +110,9 @@ def rotate(
     end: Annotated[bool, typer.Option("--end", help="the receiver knows the new secret: drop the old one")] = False,
 ) -> None:
     """Replace the secret without losing a message: both sign until `--end`. The new one is shown once."""
-    secret = None if end else _new_secret()
     with services(Part.DATABASE) as found, found.database.begin() as db:
-        if secret is not None:
-            begin_rotation(db, webhook, secret)
-            done = True
-        else:
-            done = end_rotation(db, webhook)
-        audit.log(db, COMMAND, "webhook.rotate", f"webhook:{webhook}", detail={"end": end})
+        secret = None if end else begin_rotation(db, COMMAND, webhook)
+        done = drop_old_secret(db, COMMAND, webhook) if end else True
     if secret is not None:
         if out.json:
             put_json({"id": webhook, "secret": secret})
@@ -154,18 +129,11 @@ def rotate(
 def remove(webhook: WebhookId) -> None:
     """Remove a webhook and its messages."""
     with services(Part.DATABASE) as found, found.database.begin() as db:
-        removed = find_webhook(db, webhook)
-        remove_webhook(db, webhook)
-        detail = {"host": _shown(removed).url.split("/")[2], "unsent": removed.pending}
-        audit.log(db, COMMAND, "webhook.remove", f"webhook:{webhook}", removed.requisition, detail)
+        unsent = remove_hook(db, COMMAND, webhook, shown=shown_address(find_webhook(db, webhook).url))
     if out.json:
-        put_json({"id": webhook, "unsent": removed.pending})
+        put_json({"id": webhook, "unsent": unsent})
     else:
-        put(f"Webhook {webhook} is removed, with {removed.pending} messages that were not delivered yet.")
-
-
-def _new_secret() -> str:
-    return new_secret(secrets.token_bytes(SECRET_BYTES))
+        put(f"Webhook {webhook} is removed, with {unsent} messages that were not delivered yet.")
 
 
 def _put_secret(secret: str) -> None:
@@ -188,10 +156,7 @@ def _report(webhook: int, message_id: str, outcome: Outcome) -> None:
 
 
 def _shown(webhook: Webhook) -> Shown:
-    try:
-        url = parsed(webhook.url).shown
-    except DebriefError:  # written by an older version, or by hand
-        url = "?"
+    url = shown_address(webhook.url)
     values = {name: getattr(webhook, name) for name in Shown.model_fields}
     return Shown.model_validate({**values, "url": url})
 

@@ -34,9 +34,14 @@ def long_csv(exported: Iterable[Exported]) -> Iterator[str]:
     return lines(tuple(LongRow.model_fields), (_flat(row) for row in long_rows(exported)))
 
 
-def wide_csv(exported: Sequence[Exported]) -> Iterator[str]:
-    """A line for each scorecard, after the header; the criteria are columns `ai_level_*` and `human_level_*`."""
-    criteria = criteria_in(exported)
+def wide_csv(exported: Iterable[Exported], criteria: Sequence[str] | None = None) -> Iterator[str]:
+    """A line for each scorecard, after the header; the criteria are columns `ai_level_*` and `human_level_*`.
+
+    criteria: of all rubrics that come, in order; without them everything is held in memory to find them.
+    """
+    if criteria is None:
+        exported = tuple(exported)
+        criteria = criteria_in(one.rubric for one in exported)
     fixed = [name for name in WideRow.model_fields if name not in {"ai", "human"}]
     columns = [*fixed, *(f"{whose}_level_{c}" for whose in ("ai", "human") for c in criteria)]
     return lines(columns, (_wide(row) for row in wide_rows(exported)))

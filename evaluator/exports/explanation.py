@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC
 
-from evaluator.errors import Forbidden, UsageFault
+from evaluator.errors import Locked, UsageFault
 from evaluator.exports.rendering import clipped, rendered
 from evaluator.exports.rows import Exported, final_of, ratings_of, standing_of
 from evaluator.human import Final
@@ -44,6 +44,7 @@ _NOT_ASSESSED = {
 }
 LOOKED_FOR = "Readers are told to look for this:"  # the rubric speaks to the reader, not to the candidate
 _WORDS_MISSING = "Your words on this point were taken into account; they cannot be shown here at the moment."
+_READ_WHOLE = "People in the hiring team read this part themselves; no single passage was marked for this point."
 _DISMISSED = "This reading of your interview has been set aside by a person and is not used."
 _DEMONSTRATION = (
     "This reading was made by a demonstration program whose results mean nothing. It must not be used to decide."
@@ -95,13 +96,11 @@ class Explanation:
 def explanation(one: Exported, transcript: Transcript | None, *, contact: str = "") -> Explanation:
     """What the candidate may be told.
 
-    contact: how to reach a person, such as an address; empty: by answering the message. Forbidden while the judge is
+    contact: how to reach a person, such as an address; empty: by answering the message. Locked while the judge is
     hidden from the one who asks (the marked passages would tell of it); UsageFault for a contact that is too long.
     """
     if not one.sees_judge:
-        raise Forbidden(
-            f"scorecard {one.stored.id} is under blind review: submit your own scores first, then explain it"
-        )
+        raise Locked(f"scorecard {one.stored.id} is under blind review: submit your own scores first, then explain it")
     if len(contact) > CONTACT_CHARS_MAX:
         raise UsageFault(f"the contact has {len(contact)} characters; at most {CONTACT_CHARS_MAX} fit")
     spoken = {} if transcript is None else {u.id: u for u in transcript.utterances()}
@@ -149,7 +148,7 @@ def _point(one: Exported, criterion: Criterion, result: Verdict | Unscored, spok
         name=visible(criterion.name),
         looked_for=visible(criterion.definition),
         quotes=quotes,
-        note=note or (None if quotes else _WORDS_MISSING),
+        note=note or (None if quotes else _WORDS_MISSING if cited else _READ_WHOLE),
     )
 
 

@@ -7,7 +7,9 @@ recommendation is a person's or `no_decision`; nothing of the judge's ever fills
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from evaluator.errors import Forbidden
+from pydantic import ConfigDict
+
+from evaluator.errors import Locked
 from evaluator.exports.rows import Exported, final_of, ratings_of, recommendations_of
 from evaluator.human import Final, HumanRecord, Review
 from evaluator.values import Frozen
@@ -72,6 +74,33 @@ class GreenhouseScorecard(Frozen):
 class GreenhouseExport(Frozen):
     """What can be taken over, and what is lost on the way."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "scorecards": [
+                        {
+                            "id": None,
+                            "interview": "Backend engineer",
+                            "candidate_id": None,
+                            "application_id": None,
+                            "interviewed_at": "2026-11-18T14:02:00Z",
+                            "submitted_by": {"id": None, "name": "Reviewer A", "employee_id": None},
+                            "submitted_at": "2026-11-19T14:03:00Z",
+                            "overall_recommendation": "yes",
+                            "attributes": [
+                                {"name": "Depth", "type": ATTRIBUTE_TYPE, "note": "Names the cost.", "rating": "yes"}
+                            ],
+                            "ratings": {**{rating: [] for rating in LISTED}, "yes": ["Depth"]},
+                            "questions": [],
+                        }
+                    ],
+                    "warnings": ["criteria without a level became no_decision; why is in the note"],
+                }
+            ]
+        }
+    )
+
     scorecards: tuple[GreenhouseScorecard, ...]
     warnings: tuple[str, ...]
 
@@ -79,12 +108,10 @@ class GreenhouseExport(Frozen):
 def greenhouse(one: Exported) -> GreenhouseExport:
     """A Greenhouse scorecard for each person who reviewed or recommended; without any, one with the judge's levels.
 
-    Those are marked as the judge's in each note. Forbidden while the judge is hidden from the one who exports.
+    Those are marked as the judge's in each note. Locked while the judge is hidden from the one who exports.
     """
     if not one.sees_judge:
-        raise Forbidden(
-            f"scorecard {one.stored.id} is under blind review: submit your own scores first, then export it"
-        )
+        raise Locked(f"scorecard {one.stored.id} is under blind review: submit your own scores first, then export it")
     people = recommendations_of(one)
     cards = tuple(_card(one, _persons(one, person), name, code) for person, name, code in people)
     return GreenhouseExport(scorecards=cards or (_judges_card(one),), warnings=tuple(_warnings(one, len(people))))

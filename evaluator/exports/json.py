@@ -71,7 +71,8 @@ def _dismissal(one: Exported) -> dict[str, Any] | None:
     if one.state.dismissal is None:
         return None
     record = _record(one.state.dismissal)
-    return record if one.sees_judge else {**record, "text": None}
+    # Its number would tell how many finals others gave, so how far they disagree with the judge.
+    return record if one.sees_judge else {**record, "text": None, "number": None}
 
 
 def _record(record: HumanRecord) -> dict[str, Any]:

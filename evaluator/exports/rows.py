@@ -249,7 +249,7 @@ class ComparedRow(Frozen):
     """One criterion of one candidate of a comparison."""
 
     rubric: str
-    shown: str  # the mode: final, judge or human
+    shown: str  # the mode: final, ai or human
     section: str
     criterion: str
     criterion_name: str
@@ -305,6 +305,6 @@ def _cell(cell: Cell) -> dict[str, Any]:
     return {**shared, "ai_level": cell.level, "ai_status": cell.status or "scored"}
 
 
-def criteria_in(exported: Iterable[Exported]) -> tuple[str, ...]:
+def criteria_in(rubrics: Iterable[Rubric]) -> tuple[str, ...]:
     """The criteria of all these rubrics, in the order in which they first stand."""
-    return tuple(dict.fromkeys(c.id for one in exported for c in one.rubric.criteria))
+    return tuple(dict.fromkeys(c.id for rubric in rubrics for c in rubric.criteria))

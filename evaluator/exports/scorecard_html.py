@@ -2,150 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from evaluator.exports.rendering import rendered
 from evaluator.exports.rows import SCALE_MAX, Exported, ratings_of, recommendations_of
 from evaluator.human import Dismissed, Final, HumanRecord, Rating
-from evaluator.words import ADVICE, counted, utc, visible
+from evaluator.views.scorecard import ScorecardView
+from evaluator.words import ADVICE, DISMISSAL_CAUSES, REASON_CODES, counted, utc, visible
 
 LOCKED = "AI evaluation is ready. It opens after you submit your own scores."
-
-FINAL_REASONS = {
-    "evidence_misread": "evidence misread",
-    "missed_evidence": "evidence missed",
-    "wrong_speaker": "wrong speaker",
-    "asr_error": "speech recognition error",
-    "rubric_misapplied": "rubric misapplied",
-    "question_not_asked": "question not asked",
-    "candidate_correction": "corrected by the candidate",
-    "accommodation": "accommodation",
-    "other": "other",
-}
-DISMISSALS = {
-    "audio": "audio unusable",
-    "wrong_person": "wrong person",
-    "asr": "speech recognition unusable",
-    "wrong_rubric": "wrong rubric",
-    "consent_withdrawn": "consent withdrawn",
-    "other": "other",
-}
-
-
-class _Share(Protocol):
-    @property
-    def level(self) -> int: ...
-    @property
-    def percent(self) -> str: ...
-
-
-class _Distribution(Protocol):
-    @property
-    def shares(self) -> Sequence[_Share]: ...
-    @property
-    def expected(self) -> str: ...
-    @property
-    def spread(self) -> str: ...
-    @property
-    def abstain(self) -> str: ...
-
-
-class _Quote(Protocol):
-    @property
-    def id(self) -> str: ...
-    @property
-    def text(self) -> str | None: ...
-    @property
-    def speaker(self) -> str: ...
-    @property
-    def time(self) -> str: ...
-    @property
-    def time_estimated(self) -> bool: ...
-    @property
-    def recording(self) -> str | None: ...
-    @property
-    def doubt(self) -> str | None: ...
-
-
-class _Criterion(Protocol):
-    @property
-    def id(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def definition(self) -> str: ...
-    @property
-    def required(self) -> bool: ...
-    @property
-    def weight(self) -> float: ...
-    @property
-    def weight_rationale(self) -> str | None: ...
-    @property
-    def status_words(self) -> str: ...
-    @property
-    def reason(self) -> str | None: ...
-    @property
-    def level(self) -> int | None: ...
-    @property
-    def anchor(self) -> str | None: ...
-    @property
-    def next_level(self) -> int | None: ...
-    @property
-    def next_anchor(self) -> str | None: ...
-    @property
-    def distribution(self) -> _Distribution | None: ...
-    @property
-    def quotes(self) -> Sequence[_Quote]: ...
-    @property
-    def dropped(self) -> str | None: ...
-    @property
-    def rationale(self) -> str | None: ...
-
-
-class _Mean(Protocol):
-    @property
-    def value(self) -> str | None: ...
-    @property
-    def spread(self) -> str | None: ...
-    @property
-    def absent(self) -> str | None: ...
-    @property
-    def coverage(self) -> str: ...
-    @property
-    def basis(self) -> str: ...
-
-
-class _Section(Protocol):
-    @property
-    def title(self) -> str: ...
-    @property
-    def mean(self) -> _Mean: ...
-    @property
-    def criteria(self) -> Sequence[_Criterion]: ...
-
-
-class _Alert(Protocol):
-    @property
-    def text(self) -> str: ...
-
-
-class _View(Protocol):
-    """What a scorecard's view must hold to be printed: texts that are ready to be read, safe but not yet escaped."""
-
-    @property
-    def words_missing(self) -> str | None: ...
-    @property
-    def body_intact(self) -> bool: ...
-    @property
-    def state_words(self) -> str: ...
-    @property
-    def overall(self) -> _Mean: ...
-    @property
-    def alerts(self) -> Sequence[_Alert]: ...
-    @property
-    def sections(self) -> Sequence[_Section]: ...
-    @property
-    def provenance(self) -> Sequence[tuple[str, str]]: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -169,7 +33,7 @@ class Header:
     facts: tuple[tuple[str, str], ...]
 
 
-def scorecard_html(one: Exported, view: _View | None, *, reviewers_needed: int = 1) -> str:
+def scorecard_html(one: Exported, view: ScorecardView | None, *, reviewers_needed: int = 1) -> str:
     """The whole document; of a scorecard that the viewer may not see only its head and the lock.
 
     view: what the page shows (`scorecard_view`); not looked at while the judge is hidden, ValueError where it lacks.
@@ -222,8 +86,8 @@ def _dismissal(one: Exported) -> str | None:
     record = one.state.dismissal
     if record is None or not isinstance(record.act, Dismissed):
         return None
-    said = f": “{visible(record.act.text)}”" if one.sees_judge else "."
-    return f"Dismissed by {_by(record)}, {DISMISSALS[record.act.cause]}{said}"
+    said = f" “{visible(record.act.text)}”" if one.sees_judge else ""
+    return f"Dismissed by {_by(record)}: {DISMISSAL_CAUSES[record.act.cause]}.{said}"
 
 
 def _by(record: HumanRecord) -> str:
@@ -246,7 +110,7 @@ def _rating_words(record: HumanRecord, rating: Rating) -> str:
 def _final_words(record: HumanRecord) -> str:
     assert isinstance(record.act, Final)  # noqa: S101  the fold puts nothing else there
     change = f"{_level_words(record.act.old)} to {_level_words(record.act.new)}"
-    return f"{change} by {_by(record)}, {FINAL_REASONS[record.act.reason]}: “{visible(record.act.text)}”"
+    return f"{change} by {_by(record)}, {REASON_CODES[record.act.reason].lower()}: “{visible(record.act.text)}”"
 
 
 def _level_words(level: int | None) -> str:

@@ -11,7 +11,7 @@ from evaluator.human import DRAFT_BYTES_MAX, Act, HumanRecord, HumanState, Recom
 from evaluator.people import Viewer
 from evaluator.storage.keeping import keepable
 from evaluator.storage.tables import human_record, review_draft, scorecard
-from evaluator.values import Frozen, canonical
+from evaluator.values import Frozen, Moment, canonical
 
 _VERSIONS = 2**31 - 1  # what the column holds
 _FIELDS = tuple(human_record.c[name] for name in HumanRecord.model_fields)
@@ -22,6 +22,7 @@ class Draft(Frozen):
 
     version: int  # grows with each save; what the next save must name
     body: dict[str, Any]  # what the form holds, whether complete or not
+    saved_at: Moment | None = None
 
 
 def records(db: Connection, scorecard_id: str) -> tuple[HumanRecord, ...]:
@@ -69,7 +70,8 @@ def append(db: Connection, scorecard_id: str, viewer: Viewer, act: Act, expected
 
 def draft(db: Connection, scorecard_id: str, person_id: int) -> Draft | None:
     """What this person has saved; None: nothing, or it was submitted."""
-    query = select(review_draft.c.version, review_draft.c.body).where(*_whose(scorecard_id, person_id))
+    d = review_draft.c
+    query = select(d.version, d.body, d.updated_at.label("saved_at")).where(*_whose(scorecard_id, person_id))
     row = db.execute(query).mappings().first()
     return None if row is None else Draft.model_validate(dict(row))
 

@@ -136,6 +136,11 @@ def _interview_row(manifest: Manifest) -> dict[str, Any]:
     }
 
 
+def candidate_name(db: Connection, interview_id: str) -> str | None:
+    """The candidate's name, None where there is none; only for whoever asked for it, which is logged."""
+    return db.execute(select(interview.c.candidate_name).where(interview.c.id == interview_id)).scalar_one_or_none()
+
+
 def known_interviews(db: Connection) -> frozenset[str]:
     """The ids of all interviews that were taken in."""
     return frozenset(db.execute(select(interview.c.id)).scalars())

@@ -1,7 +1,7 @@
 """What the command line and the pages read: lists and single records, newest first, page by page."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -143,10 +143,22 @@ def find_scorecard(db: Connection, ref: str) -> StoredScorecard:
 
 
 def scorecards(
-    db: Connection, *, requisition: str | None = None, run: str | None = None, after: str = "", limit: int = PAGE_MAX
+    db: Connection,
+    *,
+    requisition: str | None = None,
+    run: str | None = None,
+    since: date | None = None,
+    after: str = "",
+    limit: int = PAGE_MAX,
 ) -> Sequence[StoredScorecard]:
-    """Scorecards in the order of their ids; `after` is the last id of the page before."""
+    """Scorecards in the order of their ids; `after` is the last id of the page before.
+
+    since: interviewed on this day or later, UTC; an interview without a date is left out then.
+    """
     where, values = ["s.id > :after"], {"after": after}
+    if since is not None:
+        where.append("i.started_at >= cast(:since AS timestamptz)")
+        values["since"] = f"{since.isoformat()}T00:00:00Z"
     if requisition is not None:
         where.append("i.requisition = :requisition")
         values["requisition"] = requisition
@@ -159,6 +171,23 @@ def scorecards(
     query = text(f"{_SCORECARD} WHERE {' AND '.join(where)} ORDER BY s.id LIMIT :limit")
     rows = db.execute(query, {**values, "limit": min(limit, PAGE_MAX)}).mappings()
     return [StoredScorecard.model_validate(dict(row)) for row in rows]
+
+
+def scorecards_named(db: Connection, ids: Sequence[str]) -> tuple[StoredScorecard, ...]:
+    """These scorecards in this order, at most PAGE_MAX; one that is not there is left out."""
+    query = text(f"{_SCORECARD} WHERE s.id = ANY(:ids)")
+    rows = db.execute(query, {"ids": list(ids[:PAGE_MAX])}).mappings()
+    found = {row["id"]: StoredScorecard.model_validate(dict(row)) for row in rows}
+    return tuple(found[i] for i in ids if i in found)
+
+
+def rubrics_behind(db: Connection, scorecard_ids: Sequence[str]) -> frozenset[tuple[str, str]]:
+    """(id, version) of the rubrics that these scorecards were made with."""
+    query = text(
+        "SELECT DISTINCT e.rubric_id, e.rubric_version FROM scorecard s JOIN evaluation e ON e.id = s.evaluation_id "
+        "WHERE s.id = ANY(:ids)"
+    )
+    return frozenset((row.rubric_id, row.rubric_version) for row in db.execute(query, {"ids": list(scorecard_ids)}))
 
 
 class SpokenInterview(Frozen):

@@ -36,9 +36,10 @@ class Member(Frozen):
 _FIELDS = tuple(requisition.c[name] for name in Requisition.model_fields)
 
 
-def find_requisition(db: Connection, requisition_id: str) -> Requisition:
-    """One requisition; NotFound."""
-    row = db.execute(select(*_FIELDS).where(requisition.c.id == requisition_id)).mappings().first()
+def find_requisition(db: Connection, requisition_id: str, *, to_change: bool = False) -> Requisition:
+    """One requisition; NotFound. to_change: nobody else changes it until the transaction ends."""
+    query = select(*_FIELDS).where(requisition.c.id == requisition_id)
+    row = db.execute(query.with_for_update(key_share=True) if to_change else query).mappings().first()
     if row is None:
         raise _not_found(requisition_id)
     return Requisition.model_validate(dict(row))

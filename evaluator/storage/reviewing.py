@@ -128,6 +128,7 @@ _ALERTS = f"CASE WHEN {_HIDDEN} THEN s.transcript_alerts ELSE s.alerts END"
 _ASSIGNED = "EXISTS (SELECT 1 FROM assignment a WHERE a.interview_id = i.id AND a.person_id = :me)"
 _JOINS = f"FROM interview i {_EVALUATION} {_SCORECARD} {_HUMAN}"
 
+_HELD = "coalesce({}.started_at, '-infinity')"
 _KEYS: Mapping[Sort, str] = {
     "intake": "i.taken_in_at",
     "interviewed_at": "coalesce(i.started_at, '-infinity')",
@@ -190,6 +191,41 @@ def interviews_seen(db: Connection, viewer: Viewer, requisition: str | None = No
         "AND (cast(:one AS text) IS NULL OR i.requisition = :one)"
     )
     return int(db.execute(query, {"one": requisition, **_only(viewer)}).scalar_one())
+
+
+def state_counts(db: Connection, viewer: Viewer, requisition: str) -> Mapping[ListState, int]:
+    """How many of a requisition's interviews are in which state, as the list's filter by it shows them."""
+    query = text(
+        f"SELECT {_STATE} AS state, count(*) AS n FROM interview i {_EVALUATION} {_ALL_SCORECARDS} {_ALL_HUMAN} "
+        "WHERE i.requisition = :one AND (:all OR i.requisition = ANY(:only)) GROUP BY 1"
+    )
+    return {row.state: row.n for row in db.execute(query, {"one": requisition, **_viewer(viewer)})}
+
+
+def with_scorecard(db: Connection, requisition: str, *, limit: int) -> tuple[str, ...]:
+    """Interviews of a requisition that have a scorecard, by when they were held."""
+    query = text(
+        "SELECT i.id FROM interview i WHERE i.requisition = :one AND EXISTS (SELECT FROM scorecard s "
+        f"WHERE s.interview_id = i.id) ORDER BY {_HELD.format('i')}, i.id LIMIT :limit"
+    )
+    return tuple(db.execute(query, {"one": requisition, "limit": limit}).scalars())
+
+
+def beside(db: Connection, interview_id: str) -> tuple[str | None, str | None]:
+    """The interviews with a scorecard before and after this one in its requisition, by when they were held."""
+    found = [
+        db.execute(
+            text(
+                "SELECT i.id FROM interview i JOIN interview here ON i.requisition = here.requisition "
+                f"WHERE here.id = :id AND ({_HELD.format('i')}, i.id) {sign} ({_HELD.format('here')}, here.id) "
+                "AND EXISTS (SELECT FROM scorecard s WHERE s.interview_id = i.id) "
+                f"ORDER BY {_HELD.format('i')} {direction}, i.id {direction} LIMIT 1"
+            ),
+            {"id": interview_id},
+        ).scalar_one_or_none()
+        for sign, direction in (("<", "DESC"), (">", "ASC"))
+    ]
+    return found[0], found[1]
 
 
 def queue_length(db: Connection, viewer: Viewer) -> int:

@@ -414,6 +414,21 @@ Index(
     postgresql_where=webhook_delivery.c.state == "pending",
 )
 
+webhook_try = Table(
+    "webhook_try",  # append-only; it outlives the message and the webhook, whose numbers are never used again
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("webhook_id", BigInteger, nullable=False),
+    Column("delivery_id", BigInteger, nullable=False),
+    Column("number", Integer, nullable=False),  # 1, 2, ...; begins anew when somebody has the message delivered again
+    _moment("at"),  # of its beginning
+    Column("status", Integer),  # the answer's; null: there was none
+    Column("error", Text),
+    Column("seconds", Double, nullable=False),
+    CheckConstraint("number >= 1", name="number"),
+)
+Index("ix_webhook_try_delivery_id", webhook_try.c.delivery_id, webhook_try.c.id)
+
 idempotency = Table(
     "idempotency",  # answers to requests that carry an Idempotency-Key
     metadata,
@@ -428,5 +443,7 @@ idempotency = Table(
 Index("ix_idempotency_at", idempotency.c.at)
 
 APP_ROLE = "debrief_app"  # what the running product acts as; migrations make it
-APPEND_ONLY = frozenset({"scorecard", "human_record", "audit", "evaluation_event", "calibration", "rubric"})
+APPEND_ONLY = frozenset(
+    {"scorecard", "human_record", "audit", "evaluation_event", "calibration", "rubric", "webhook_try"}
+)
 """Tables in which that role may neither change nor delete a row."""

@@ -19,6 +19,11 @@ UNDER_REVIEW = "under_review"
 STANDINGS = ("scored", "needs_review", "unscorable", UNDER_REVIEW, *COUNTS[3:])
 RUNS_MAX = 100
 MEMBERS_MAX = 200  # interviews of one kind that a run's page names
+COMPARED_RUNS = 7  # ended runs before one, with which it is compared
+MEAN_MIN = 20  # scorecards of which a mean is shown to somebody who is no administrator
+SPREAD_SCORECARDS_MAX = 400  # of a run, whose level distributions are opened
+SPREAD_TAIL = 0.1  # of the probability, which is left out at either end of a distribution
+HIDDEN_MIN = 20  # scorecards under blind review that are summed up; fewer could be told apart, and are left out
 
 
 class RunSeen(Frozen):
@@ -80,6 +85,24 @@ class Effort(Frozen):
     p95_s: float | None
 
 
+class Figures(Frozen):
+    """What the scorecards of some runs come to; a figure is None where there is none, or too few for the viewer."""
+
+    runs: int
+    scorecards: int  # that count here
+    mean: float | None = None  # of their overall scores
+    overridden: float | None = None  # share of them in which a person set another level
+    levels: int = 0  # with a distribution, as far as they were opened
+    spread: float | None = None  # share of these that stretch over two levels or more
+
+
+class Compared(Frozen):
+    """A run that has ended beside those before it."""
+
+    this: Figures
+    before: Figures
+
+
 _HIDDEN = """(q.blind AND NOT :command AND NOT (:session AND EXISTS (SELECT 1 FROM human_record h
     WHERE h.scorecard_id = s.id AND h.kind = 'review' AND h.person_id = :me)))"""
 _OUTCOME = """
@@ -99,9 +122,16 @@ _STANDING = f"""
 """
 
 
-def runs_seen(db: Connection, viewer: Viewer, *, limit: int = 50) -> tuple[RunSeen, ...]:
-    """The newest runs first."""
-    return _runs(db, viewer, "true", {"limit": min(limit, RUNS_MAX)})
+def runs_seen(db: Connection, viewer: Viewer, *, limit: int = 50, before: str | None = None) -> tuple[RunSeen, ...]:
+    """The newest runs first; before: the name of the last one of the page before."""
+    where = "cast(:before AS text) IS NULL OR r.id < (SELECT b.id FROM run b WHERE b.name = :before)"
+    return _runs(db, viewer, where, {"limit": min(limit, RUNS_MAX), "before": before})
+
+
+def runs_going(db: Connection, viewer: Viewer, *, limit: int = 20) -> tuple[RunSeen, ...]:
+    """The newest run of all, and those that are open or paused, the newest first."""
+    where = "r.state <> 'closed' OR r.id = (SELECT max(id) FROM run)"
+    return _runs(db, viewer, where, {"limit": min(limit, RUNS_MAX)})
 
 
 def run_seen(db: Connection, viewer: Viewer, name: str) -> RunSeen:
@@ -174,23 +204,98 @@ def run_bins(db: Connection, run: RunSeen, *, width: timedelta) -> Sequence[Bin]
     return [Bin.model_validate(dict(row)) for row in db.execute(query, values).mappings()]
 
 
-def run_effort(db: Connection, name: str) -> Effort:
-    """Tokens and times of the calls that stand in the run's scorecards."""
+def run_effort(db: Connection, viewer: Viewer, name: str) -> Effort:
+    """Tokens and times of the calls that stand in the run's scorecards.
+
+    How much the judge wrote about one interview depends on what it said: those that a blind review keeps from the
+    viewer count only where they are many.
+    """
     query = text(
-        """
+        f"""
+        WITH c AS (
+            SELECT s.execution, {_HIDDEN} AS hidden
+            FROM run r JOIN run_member m ON m.run_id = r.id AND m.skipped IS NULL
+            JOIN scorecard s ON s.evaluation_id = m.evaluation_id JOIN interview i ON i.id = s.interview_id
+            JOIN requisition q ON q.id = i.requisition WHERE r.name = :name)
         SELECT count(*) AS sections, sum((x ->> 'prompt_tokens')::bigint)::bigint AS prompt_tokens,
             sum((x ->> 'cached_tokens')::bigint)::bigint AS cached_tokens,
             sum((x ->> 'completion_tokens')::bigint)::bigint AS completion_tokens,
             percentile_cont(0.5) WITHIN GROUP (ORDER BY (x ->> 'duration_s')::float) AS p50_s,
             percentile_cont(0.95) WITHIN GROUP (ORDER BY (x ->> 'duration_s')::float) AS p95_s
-        FROM run r JOIN run_member m ON m.run_id = r.id AND m.skipped IS NULL
-        JOIN scorecard s ON s.evaluation_id = m.evaluation_id
-        CROSS JOIN LATERAL jsonb_array_elements(
-            CASE WHEN jsonb_typeof(s.execution -> 'sections') = 'array' THEN s.execution -> 'sections' ELSE '[]' END) x
-        WHERE r.name = :name AND x ->> 'reused' = 'false'
+        FROM c CROSS JOIN LATERAL jsonb_array_elements(
+            CASE WHEN jsonb_typeof(c.execution -> 'sections') = 'array' THEN c.execution -> 'sections' ELSE '[]' END) x
+        WHERE x ->> 'reused' = 'false'
+            AND (NOT c.hidden OR (SELECT count(*) FROM c h WHERE h.hidden) >= :hidden_min)
         """
     )
-    return Effort.model_validate(dict(db.execute(query, {"name": name}).mappings().one()))
+    values = {"name": name, "hidden_min": HIDDEN_MIN, **_viewer(viewer)}
+    return Effort.model_validate(dict(db.execute(query, values).mappings().one()))
+
+
+# The levels that a distribution stretches over, between its tails.
+_STRETCH = """
+    (SELECT max(u.level) FILTER (WHERE u.above >= :tail) - min(u.level) FILTER (WHERE u.below >= :tail) FROM (
+        SELECT p.key::int AS level, sum(p.value::float) OVER (ORDER BY p.key::int) / t.mass AS below,
+            sum(p.value::float) OVER (ORDER BY p.key::int DESC) / t.mass AS above
+        FROM jsonb_each_text(x.result -> 'level_probability') p CROSS JOIN (SELECT sum(v.value::float) AS mass
+            FROM jsonb_each_text(x.result -> 'level_probability') v) t WHERE t.mass > 0) u)
+"""
+_COMPARED = text(
+    f"""
+    WITH this AS (SELECT id FROM run WHERE name = :name),
+    sides AS (
+        SELECT id, true AS this FROM this UNION ALL
+        (SELECT b.id, false FROM run b, this WHERE b.state = 'closed' AND b.id < this.id ORDER BY b.id DESC LIMIT :runs)
+    ), cards AS (
+        SELECT r.this, r.id AS run_id, s.id, s.overall, {_HIDDEN} AS hidden,
+            EXISTS (SELECT 1 FROM human_record h WHERE h.scorecard_id = s.id AND h.kind = 'final') AS overridden,
+            row_number() OVER (PARTITION BY r.id ORDER BY s.evaluation_id) AS nth
+        FROM sides r JOIN run_member m ON m.run_id = r.id AND m.outcome IN ('scored', 'needs_review', 'unscorable')
+        JOIN scorecard s ON s.evaluation_id = m.evaluation_id JOIN interview i ON i.id = s.interview_id
+        JOIN requisition q ON q.id = i.requisition
+    ), hidden AS (SELECT this, count(*) AS n FROM cards WHERE hidden GROUP BY this),
+    counted AS (
+        SELECT c.* FROM cards c LEFT JOIN hidden h ON h.this = c.this WHERE NOT c.hidden OR h.n >= :hidden_min
+    ), levels AS (
+        SELECT c.this, count(w.width) AS levels, avg((w.width >= 2)::int)::float AS spread
+        FROM counted c JOIN scorecard s ON s.id = c.id
+        CROSS JOIN LATERAL jsonb_path_query(s.body, '$."sections"[*]."results"[*]') x(result)
+        CROSS JOIN LATERAL (SELECT {_STRETCH} AS width
+            WHERE jsonb_typeof(x.result -> 'level_probability') = 'object') w
+        WHERE c.nth <= :opened GROUP BY c.this
+    )
+    SELECT v.this, (SELECT count(*) FROM sides r WHERE r.this = v.this) AS runs, count(c.id) AS scorecards,
+        avg(c.overall)::float AS mean, avg(c.overridden::int)::float AS overridden,
+        coalesce(max(l.levels), 0) AS levels, max(l.spread) AS spread
+    FROM (VALUES (true), (false)) v(this) LEFT JOIN counted c ON c.this = v.this LEFT JOIN levels l ON l.this = v.this
+    GROUP BY v.this
+    """
+)
+
+
+def run_compared(db: Connection, viewer: Viewer, name: str) -> Compared:
+    """The run beside the newest ones that ended before it began.
+
+    Scorecards that a blind review keeps from the viewer count only where they are many, and means of few only for
+    administrators; a token is nobody's here.
+    """
+    values = {
+        "name": name,
+        "runs": COMPARED_RUNS,
+        "hidden_min": HIDDEN_MIN,
+        "opened": SPREAD_SCORECARDS_MAX,
+        "tail": SPREAD_TAIL,
+        **_viewer(viewer),
+    }
+    found = {row["this"]: row for row in db.execute(_COMPARED, values).mappings()}
+    sees_few = viewer.admin and viewer.entry != "token"
+    return Compared(this=_figures(found[True], sees_few), before=_figures(found[False], sees_few))
+
+
+def _figures(row: Mapping[Any, Any], sees_few: bool) -> Figures:
+    if row["scorecards"] < MEAN_MIN and not sees_few:
+        return Figures(runs=row["runs"], scorecards=row["scorecards"])
+    return Figures.model_validate({name: row[name] for name in Figures.model_fields})
 
 
 def _viewer(viewer: Viewer) -> dict[str, object]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, text
+from sqlalchemy import Connection, DateTime, Row, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from evaluator.errors import Conflict, NotFound
@@ -35,11 +35,12 @@ from evaluator.notices import (
     trial_message,
 )
 from evaluator.storage.requisitions import find_requisition
-from evaluator.storage.tables import webhook, webhook_delivery
+from evaluator.storage.tables import webhook, webhook_delivery, webhook_try
 from evaluator.values import Frozen
 
 WEBHOOKS_MAX = 100  # per installation
 DELIVERIES_SHOWN_MAX = 200
+TRIES_SHOWN_MAX = 1_000
 READY_MAX = 50  # requisitions that one look tells of
 EXPIRED_MAX = 200  # tries given up in one step
 
@@ -53,6 +54,7 @@ class Webhook(Frozen):
     events: tuple[Event, ...]
     active: bool
     created_at: datetime
+    secrets: int = 1  # that sign; 2 while the old one is being replaced
     pending: int = 0  # messages that wait, for their first try or the next
     failed: int = 0  # messages that were given up
     delivered_at: datetime | None = None  # of the newest that arrived
@@ -74,6 +76,17 @@ class Delivery(Frozen):
     delivered_at: datetime | None
 
 
+class Try(Frozen):
+    """One try of a message, as it ended; one that was interrupted has none."""
+
+    delivery_id: int
+    number: int
+    at: datetime
+    status: int | None
+    error: TryError | None  # None: delivered
+    seconds: float
+
+
 class Claimed(Frozen):
     """A try that this process is to make now, and nobody else."""
 
@@ -93,6 +106,7 @@ class Claimed(Frozen):
 
 _COUNTED = """
     SELECT w.id, w.requisition, w.url, w.events, w.active, w.created_at,
+        cardinality(string_to_array(trim(w.secret), ' ')) AS secrets,
         count(*) FILTER (WHERE d.state = 'pending') AS pending, count(*) FILTER (WHERE d.state = 'failed') AS failed,
         max(d.delivered_at) AS delivered_at
     FROM webhook w LEFT JOIN webhook_delivery d ON d.webhook_id = w.id {where} GROUP BY w.id ORDER BY w.id
@@ -151,6 +165,14 @@ def find_delivery(db: Connection, delivery_id: int) -> Delivery:
     if row is None:
         raise NotFound(f"message {delivery_id} does not exist; see: debrief webhook list WEBHOOK")
     return Delivery.model_validate(dict(row))
+
+
+def tries(db: Connection, delivery_ids: Sequence[int]) -> tuple[Try, ...]:
+    """How these messages were tried, the oldest first; at most TRIES_SHOWN_MAX, the newest of all."""
+    t = webhook_try.c
+    query = select(*(t[name] for name in Try.model_fields)).where(t.delivery_id.in_(delivery_ids))
+    rows = db.execute(query.order_by(t.id.desc()).limit(TRIES_SHOWN_MAX)).mappings().all()
+    return tuple(Try.model_validate(dict(row)) for row in reversed(rows))
 
 
 def begin_rotation(db: Connection, webhook_id: int, secret: str) -> None:
@@ -389,7 +411,11 @@ def _told_of_blind(db: Connection, body: dict[str, Any]) -> bool:
 
 
 def record(db: Connection, claimed: Claimed, outcome: Outcome) -> bool:
-    """Writes what a try came to; False when the message was claimed, given up or delivered otherwise meanwhile."""
+    """Writes what a try came to; False when the message was claimed, given up or delivered otherwise meanwhile.
+
+    That it was tried is written in any case.
+    """
+    _remember(db, claimed, outcome)
     following = after_try(claimed.message.event, attempts=claimed.attempt, outcome=outcome)
     if following.deactivates:  # before the message, as everywhere: two orders would lock each other out
         db.execute(select(webhook.c.id).where(webhook.c.id == claimed.webhook_id).with_for_update())
@@ -405,6 +431,13 @@ def record(db: Connection, claimed: Claimed, outcome: Outcome) -> bool:
     if following.deactivates:
         _deactivate(db, claimed.webhook_id)
     return True
+
+
+def _remember(db: Connection, claimed: Claimed, outcome: Outcome) -> None:
+    took = func.extract("epoch", func.clock_timestamp() - bindparam("begun", claimed.at, DateTime(timezone=True)))
+    values = {"webhook_id": claimed.webhook_id, "delivery_id": claimed.id, "number": claimed.attempt, "at": claimed.at}
+    ended = {"status": outcome.status, "error": outcome.error, "seconds": func.greatest(took, 0)}
+    db.execute(insert(webhook_try).values(**values, **ended))
 
 
 def give_up(db: Connection) -> int:

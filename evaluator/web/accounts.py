@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, get_args
+from typing import Annotated, Any, get_args
 
 from fastapi import Form, Path
 from fastapi.responses import RedirectResponse, Response
@@ -100,7 +100,7 @@ class Accounts:
     def _account(self, visit: Visit, made: str | None = None) -> Response:
         person_id = _person_id(visit)
         with self.site.database.begin() as db:
-            facts = {
+            facts: dict[str, Any] = {
                 "person": find_person(db, person_id),
                 "sessions": sessions_of(db, person_id, idle=self.access.idle),
                 "tokens": api_tokens(db, person_id),

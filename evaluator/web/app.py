@@ -1,5 +1,6 @@
 """The web application: routes with what each needs, templates and failures put together; pages are made elsewhere."""
 
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 from urllib.parse import urlsplit
 
@@ -9,11 +10,29 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import Match
 
 from evaluator.errors import DebriefError
 from evaluator.ports import ObjectStore
 from evaluator.storage.database import Database
+from evaluator.storage.runs import Judge
+from evaluator.telling import Sender
 from evaluator.web.accounts import Accounts
+from evaluator.web.api import audit as audit_api
+from evaluator.web.api import compare as compare_api
+from evaluator.web.api import document as api_document
+from evaluator.web.api import exports as export_api
+from evaluator.web.api import interviews as interview_api
+from evaluator.web.api import mine as my_api
+from evaluator.web.api import operating as operating_api
+from evaluator.web.api import recordings as recording_api
+from evaluator.web.api import records as record_api
+from evaluator.web.api import requisitions as requisition_api
+from evaluator.web.api import reviewers as reviewer_api
+from evaluator.web.api import rubrics as rubric_api
+from evaluator.web.api import runs as run_api
+from evaluator.web.api import scorecards as scorecard_api
+from evaluator.web.api import webhooks as webhook_api
 from evaluator.web.entrance import Entrance
 from evaluator.web.guard import TOO_LARGE, Guard
 from evaluator.web.identity import ONE_MACHINE, Access, login_address
@@ -28,7 +47,18 @@ from evaluator.web.pages import (
     Site,
     TranscriptPages,
 )
-from evaluator.web.problems import Problem, problem_of, respond, wants_json
+from evaluator.web.pages import assigning as assigning_pages
+from evaluator.web.pages import audit as audit_pages
+from evaluator.web.pages import compare as compare_pages
+from evaluator.web.pages import decisions as decision_pages
+from evaluator.web.pages import exports as export_pages
+from evaluator.web.pages import health as health_pages
+from evaluator.web.pages import operating as operating_pages
+from evaluator.web.pages import recordings as recording_pages
+from evaluator.web.pages import requisition as requisition_pages
+from evaluator.web.pages import reviews as review_pages
+from evaluator.web.pages import webhooks as webhook_pages
+from evaluator.web.problems import Problem, Refusal, problem_of, respond, wants_json
 from evaluator.web.rights import (
     SAFE,
     DatabaseGate,
@@ -46,6 +76,35 @@ from evaluator.web.rights import (
 from evaluator.words import ADVICE, iso, utc, visible
 
 POST = ("POST",)
+# Each module says its own routes and what they need; the order is that of matching.
+ATTACHED: tuple[Callable[[FastAPI, Site], None], ...] = (
+    recording_pages.attach,
+    recording_api.attach,
+    audit_pages.attach,
+    audit_api.attach,
+    review_pages.attach,
+    decision_pages.attach,
+    export_pages.attach,
+    export_api.attach,
+    compare_pages.attach,
+    compare_api.attach,
+    record_api.attach,
+    requisition_pages.attach,
+    requisition_api.attach,
+    assigning_pages.attach,
+    reviewer_api.attach,
+    operating_pages.attach,
+    operating_api.attach,
+    webhook_pages.attach,
+    webhook_api.attach,
+    interview_api.attach,
+    scorecard_api.attach,
+    rubric_api.attach,
+    run_api.attach,
+    my_api.attach,
+    api_document.attach,
+    health_pages.attach,
+)
 STATIC_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
 
 
@@ -56,10 +115,18 @@ def create_app(
     version: str,
     access: Access = ONE_MACHINE,
     openid: OpenIdLogin | None = None,
+    webhooks: Sender | None = None,
+    require_consent: bool = False,
+    judge: Judge | None = None,
+    checks: Mapping[str, Callable[[], object]] | None = None,
+    queue_length: Callable[[], int] | None = None,
 ) -> FastAPI:
     """The pages and their JSON over this database and store; nothing is opened before the first request.
 
-    openid: another way to the login provider that `access` names than over the network's usual one.
+    openid: another way to the login provider that `access` names than over the network's usual one. webhooks: what
+    tries them; without it none is added here. require_consent: of interviews that an operator has tried again. judge:
+    who judges again; without it nobody asks for that here. checks: service -> what raises when it cannot be used;
+    without them only the database is asked. queue_length: of the broker, for /metrics.
     """
     templates = _templates()
     # No interactive documentation: it would be loaded from a third party's servers.
@@ -72,11 +139,23 @@ def create_app(
         openid = OpenIdLogin(access.provider, access.web_url)
     app.state.openid = openid
     entrance = Entrance(database=database, access=access, openid=openid, templates=templates, version=version)
-    site = Site(database=database, store=store, templates=templates, version=version)
+    site = Site(
+        database=database,
+        store=store,
+        templates=templates,
+        version=version,
+        webhooks=webhooks,
+        require_consent=require_consent,
+        judge=judge,
+        checks=checks or {},
+        queue_length=queue_length,
+    )
     _add_static(app)
     _add_pages(app, site)
     _add_entrance(app, entrance)
     _add_accounts(app, Accounts(site=site, access=access))
+    for attach in ATTACHED:
+        attach(app, site)
     # Fails here, not later, should a route have come in unguarded. A page links only to what is served.
     templates.globals["served"] = frozenset(route.path for route in routes(app))
     _add_failures(app, templates)
@@ -171,13 +250,14 @@ def _add_accounts(app: FastAPI, accounts: Accounts) -> None:
 def _add_failures(app: FastAPI, templates: Environment) -> None:
     async def known(request: Request, error: Exception) -> Response:
         assert isinstance(error, DebriefError)  # noqa: S101 - registered for nothing else
-        return respond(request, problem_of(error), templates)
+        return respond(request, problem_of(error), templates, error.headers if isinstance(error, Refusal) else None)
 
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
         if error.status_code == 401 and request.method in SAFE and not wants_json(request):
             return RedirectResponse(login_address(request), 303)
-        return respond(request, _http_problem(error.status_code, None), templates, error.headers)
+        headers = {"Allow": ", ".join(_allowed(request))} if error.status_code == 405 else error.headers
+        return respond(request, _http_problem(error.status_code, None), templates, headers)
 
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for nothing else
@@ -188,6 +268,12 @@ def _add_failures(app: FastAPI, templates: Environment) -> None:
     app.add_exception_handler(DebriefError, known)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(RequestValidationError, invalid)
+
+
+def _allowed(request: Request) -> list[str]:
+    """What the address answers to; the router itself knows only of the first route that fits."""
+    fitting = (r for r in routes(request.app) if r.matches(request.scope)[0] is not Match.NONE)
+    return sorted({method for route in fitting for method in route.methods})
 
 
 def _http_problem(status: int, detail: str | None) -> Problem:

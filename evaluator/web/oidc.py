@@ -38,6 +38,7 @@ REFRESH_AFTER_S = 10.0  # an unknown key makes us ask again, this often at most
 TIMEOUT_S = 10.0
 ANSWER_BYTES_MAX = 256_000
 NAME_MAX = 200  # characters
+NAMELESS = "Somebody without a name"
 
 # Signatures with a key that only the provider has: never `none`, never a secret that we share with it.
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
@@ -54,7 +55,7 @@ class SignInRefused(Exception):
 class Claimed(Frozen):
     """Who the provider says has signed in."""
 
-    subject: str = Field(min_length=1, max_length=255)
+    subject: str = Field(min_length=1, max_length=255, pattern=r"^[^\x00]+$")  # a row cannot hold NUL
     name: str
     email: str | None  # only where the provider has verified it
 
@@ -295,8 +296,17 @@ def _bounded(answer: httpx.Response) -> bytes:
 
 def _claimed(claims: Mapping[str, Any]) -> Claimed:
     email = claims.get("email") if claims.get("email_verified") is True else None
-    names = (claims.get(key) for key in ("name", "preferred_username", "email", "sub"))
-    name = next(text.strip() for text in names if isinstance(text, str) and text.strip())
+    names = (_shown(claims.get(key)) for key in ("name", "preferred_username", "email", "sub"))
     return Claimed(
-        subject=claims["sub"], name=name[:NAME_MAX], email=email if isinstance(email, str) and email else None
+        subject=claims["sub"],
+        name=next((name for name in names if name), NAMELESS),
+        email=email if isinstance(email, str) and email else None,
     )
+
+
+def _shown(name: object) -> str:
+    """A name on one line, without what a row cannot hold or nobody can see; empty for none."""
+    if not isinstance(name, str):
+        return ""
+    spaced = " ".join(name.split())
+    return "".join(c for c in spaced if c.isprintable())[:NAME_MAX].strip()

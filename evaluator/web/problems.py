@@ -1,7 +1,7 @@
 """Failures as answers: a page for people, problem+json (RFC 9457) for machines, both with the request id."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from jinja2 import Environment
@@ -25,7 +25,10 @@ _TITLES = {
     409: "This does not go with what is there",
     412: "Somebody changed this in the meantime",
     413: "This is too much at once",
+    414: "This address is too long",
+    415: "This is not in a form that can be read",
     422: "Something in the form is not right",
+    428: "This must say what it rests on",
     500: "This page cannot be shown",
     503: "A service is not available",
 }
@@ -38,7 +41,10 @@ _NEXT = {
     409: "Nothing was changed.",
     412: "Nothing was changed. Open the page again to see what is there now.",
     413: "Nothing was changed. Send less.",
+    414: "Ask for less at once.",
+    415: "Nothing was changed. Send JSON, with Content-Type: application/json.",
     422: "Nothing was changed. Go back, put it right, and send it again.",
+    428: "Nothing was changed. Read it first, then send its ETag as If-Match.",
     500: "Trying again may help. If it does not, report the request id: it leads to the place in the log.",
     503: "Nothing is lost. Try again in a moment; `debrief doctor` checks each service and says what to do.",
 }
@@ -54,6 +60,26 @@ _STATUSES: tuple[tuple[type[DebriefError], int], ...] = (
 )
 
 
+class Refusal(UsageFault):
+    """Raised when a request cannot be served as it was put; carries the status of HTTP that says so."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        more: Mapping[str, object] | None = None,
+    ) -> None:
+        """code: short and stable; more: further members of problem+json."""
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.headers = headers or {}
+        self.more = more or {}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Problem:
     """What went wrong with one request, why, and the way out."""
@@ -61,6 +87,8 @@ class Problem:
     status: int
     code: str  # short and stable, for machines
     detail: str
+    number: int | None = None  # of what stands there now, where somebody else was faster
+    more: Mapping[str, object] = field(default_factory=dict)  # further members, for machines
 
     @property
     def title(self) -> str:
@@ -80,8 +108,11 @@ class Problem:
 
 def problem_of(error: DebriefError) -> Problem:
     """The answer to a failure that the product knows."""
+    if isinstance(error, Refusal):
+        return Problem(status=error.status, code=error.code, detail=visible(str(error)), more=error.more)
     status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
-    return Problem(status=status, code=error.code, detail=visible(str(error)))
+    number = error.number if isinstance(error, Stale) else None
+    return Problem(status=status, code=error.code, detail=visible(str(error)), number=number)
 
 
 def respond(
@@ -100,6 +131,8 @@ def respond(
             "detail": problem.detail,
             "next": problem.next,
             "request_id": request_id(),
+            **({} if problem.number is None else {"number": problem.number}),
+            **problem.more,
         }
         return JSONResponse(body, problem.status, headers, media_type="application/problem+json")
     visit = getattr(request.state, "visit", None)

@@ -23,6 +23,7 @@ from evaluator.storage.database import Database
 from evaluator.storage.placing import requisition_of_interview, requisition_of_scorecard, requisition_there
 from evaluator.storage.sessions import csrf_of, session_viewer, token_viewer
 from evaluator.values import ID_PATTERN, sha256
+from evaluator.web.bodies import API, check_form, check_json, check_query
 from evaluator.web.identity import Access, Credentials, Visit, credentials
 
 _ID = re.compile(ID_PATTERN)
@@ -213,11 +214,15 @@ async def _guarded(
     unsafe = request.method not in SAFE
     if unsafe and "authorization" not in request.headers:
         _check_sender(request, gate.access)
+    check_query(request)
+    csrf = None
     if not isinstance(need, Public):
         visit = await run_in_threadpool(gate.admit, request, need)
-        request.state.visit = visit
-        if unsafe and visit.csrf is not None:
-            await _check_form(request, visit.csrf)
+        request.state.visit, csrf = visit, visit.csrf
+    if unsafe and request.url.path.startswith(API):  # before forms are looked for: a body can be read once
+        await check_json(request)
+    if unsafe and csrf is not None:
+        await _check_form(request, csrf)
     return await handler(request)
 
 
@@ -238,7 +243,9 @@ async def _check_form(request: Request, csrf: str) -> None:
     if given is None and request.headers.get("content-type", "").startswith(
         ("application/x-www-form-urlencoded", "multipart/form-data")
     ):
-        field = (await request.form(max_files=0, max_fields=FIELDS_MAX)).get(CSRF_FIELD)
+        form = await request.form(max_files=0, max_fields=FIELDS_MAX)
+        check_form(form)
+        field = form.get(CSRF_FIELD)
         given = field if isinstance(field, str) else None
     if given is None or not hmac.compare_digest(given.encode(), csrf.encode()):
         raise Forbidden(STRAY)

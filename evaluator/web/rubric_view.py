@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from evaluator.web.view import Anchor, criterion_anchor, section_anchor
+from evaluator.views.scorecard import Anchor, criterion_anchor, section_anchor
 from evaluator.words import visible
 from rubrics.changes import Change, changes
 from rubrics.model import LEVELS, Criterion, Rubric

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from evaluator.runs import pace
-from evaluator.storage.watching import STANDINGS, UNDER_REVIEW, Bin, Effort, RunMember, RunSeen
+from evaluator.storage.watching import STANDINGS, UNDER_REVIEW, Bin, Compared, Effort, RunMember, RunSeen
 from evaluator.web.sparkline import Sparkline, bin_width, sparkline
 from evaluator.words import counted, failure_words, iso, visible
 
@@ -170,6 +170,53 @@ def run_view(
         bin_words=span_words(width),
         stops=sum(b.stops for b in bins),
     )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ComparedLine:
+    """One figure of a run beside the same of the runs before it."""
+
+    name: str
+    this: str
+    before: str
+    change: str | None  # `−0.02`
+
+
+def compared_lines(compared: Compared) -> tuple[ComparedLine, ...]:
+    """The figures that there are for this viewer; none where there is no run before."""
+    this, before = compared.this, compared.before
+    if not before.runs:
+        return ()
+    shares = (
+        ("Scorecards that a person overrode", this.overridden, before.overridden),
+        ("Levels spread over 2 or more", this.spread, before.spread),
+    )
+    lines = [
+        ComparedLine(name=name, this=_share(one), before=_share(other), change=_change(one, other, 100, 1, " points"))
+        for name, one, other in shares
+    ]
+    mean = ComparedLine(
+        name="Score mean",
+        this=_mean(this.mean),
+        before=_mean(before.mean),
+        change=_change(this.mean, before.mean, 1, 2),
+    )
+    return (mean, *lines)
+
+
+def _mean(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f} %"
+
+
+def _change(this: float | None, before: float | None, factor: int, digits: int, unit: str = "") -> str | None:
+    if this is None or before is None:
+        return None
+    by = round(factor * (this - before), digits)
+    return f"{'−' if by < 0 else '+' if by > 0 else '±'}{abs(by):.{digits}f}{unit}"
 
 
 def timeline_length(run: RunSeen) -> timedelta:

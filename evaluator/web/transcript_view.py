@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from evaluator.manifest import RecordingRef
 from evaluator.scorecard import Scorecard
 from evaluator.storage.reading import SpokenInterview
 from evaluator.transcript import Transcript, Turn, Utterance, utterances_of
 from evaluator.verdict import Verdict
-from evaluator.web.view import CONFIDENCE_SHOWN_BELOW, criterion_anchor, sections_told
+from evaluator.views.scorecard import CONFIDENCE_SHOWN_BELOW, criterion_anchor, sections_told
 from evaluator.words import clock, percent, visible
 from rubrics.model import Rubric
 
@@ -70,8 +69,7 @@ class TranscriptView:
     rubric: str
     interviewed_at: datetime | None
     length: str | None  # `27 min`
-    recording: str | None  # why it cannot be heard; None: it can
-    video: bool
+    playable: bool  # times lead into the recording
     sections_told: str | None
     stretches: tuple[Stretch, ...]
     turns: int
@@ -86,9 +84,12 @@ def transcript_view(
     *,
     scorecard: Scorecard | None = None,
     scorecard_id: str | None = None,
-    may_hear: bool = True,
+    playable: bool = False,
 ) -> TranscriptView:
-    """scorecard: what to mark; None where there is none of this transcript, or the viewer may not see it yet."""
+    """scorecard: what to mark; None where there is none of this transcript, or the viewer may not see it yet.
+
+    playable: whether there is a recording that the viewer may hear.
+    """
     of_this = scorecard is not None and scorecard.provenance.transcript_sha256 == interview.transcript_sha256
     citations = _citations(scorecard, rubric, scorecard_id) if scorecard is not None and of_this else {}
     shown = transcript.turns[:TURNS_SHOWN]
@@ -99,8 +100,7 @@ def transcript_view(
         rubric=rubric.ref,
         interviewed_at=interview.started_at,
         length=_length(transcript),
-        recording=_no_recording(interview.recording, may_hear=may_hear),
-        video=(interview.recording.media_type or "").startswith("video/"),
+        playable=playable,
         sections_told=sections_told(interview.sections_by, transcript),
         stretches=_stretches(shown, rubric, citations, whole=transcript.sections == "whole"),
         turns=len(transcript.turns),
@@ -113,17 +113,6 @@ def _length(transcript: Transcript) -> str | None:
     ends = [t.ended_s or t.started_s for t in transcript.turns if (t.ended_s or t.started_s) is not None]
     minutes = round(max((e for e in ends if e is not None), default=0) / 60)
     return f"{minutes} min" if minutes else None
-
-
-def _no_recording(recording: RecordingRef, *, may_hear: bool) -> str | None:
-    words = {
-        "none": "There is no recording of this interview.",
-        "pending": "There is no recording yet: it is still being made ready.",
-        "failed": "There is no recording: making it failed.",
-    }
-    if recording.status in words:
-        return words[recording.status]
-    return None if may_hear else "There is a recording, which your role does not let you hear."
 
 
 def _citations(scorecard: Scorecard, rubric: Rubric, scorecard_id: str | None) -> Mapping[str, tuple[Citation, ...]]:

@@ -1,5 +1,7 @@
 """Candidates side by side."""
 
+from datetime import timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from evaluator.comparison import MixedRubrics, compare
 from evaluator.errors import Forbidden, UsageFault
 from evaluator.human import folded
-from tests.factories import a_criterion, a_rubric
+from tests.factories import AT, a_criterion, a_rubric
 from tests.unit.comparing import (
     CRITERIA,
     OTHER,
@@ -95,7 +97,7 @@ def test_a_final_without_a_level_leaves_none():
 
 def test_the_judges_mode_ignores_what_people_set():
     """Each mode shows one thing."""
-    found = compare(two(state=a_state(a_review(), a_final(new=5))), RUBRIC, mode="judge")
+    found = compare(two(state=a_state(a_review(), a_final(new=5))), RUBRIC, mode="ai")
 
     assert 3 == the_cells(found)["sc_1"].level
 
@@ -297,7 +299,7 @@ maybe_failed = st.sampled_from([None, {"design": "not_json"}, {"teamwork": "cut_
     hidden=st.tuples(levels, levels),
     failed=st.tuples(maybe_failed, maybe_failed),
     acts=st.sampled_from([(), (a_review(),), (a_review(), a_final()), (a_review({"depth": 1}), a_final(new=None))]),
-    mode=st.sampled_from(["final", "judge", "human"]),
+    mode=st.sampled_from(["final", "ai", "human"]),
     measured=st.booleans(),
 )
 def test_hidden_values_change_nothing(hidden, failed, acts, mode, measured):
@@ -318,9 +320,62 @@ def test_hidden_values_change_nothing(hidden, failed, acts, mode, measured):
     assert one.model_dump_json() == other.model_dump_json()
 
 
-@given(st.lists(st.tuples(levels, st.booleans()), min_size=2, max_size=5), st.sampled_from(["final", "judge", "human"]))
+@pytest.mark.long
+@given(st.lists(st.tuples(levels, st.booleans()), min_size=2, max_size=5), st.sampled_from(["final", "ai", "human"]))
 def test_what_is_given_last_makes_no_difference(given_levels, mode):
     """The table does not depend on the order in which candidates were picked."""
     entrants = [an_entrant(n, a_body(body), sees_judge=seen) for n, (body, seen) in enumerate(given_levels, 1)]
 
     assert compare(entrants, RUBRIC, mode=mode) == compare(entrants[::-1], RUBRIC, mode=mode)
+
+
+@pytest.mark.long
+@given(
+    st.lists(st.tuples(levels, st.integers(0, 3)), min_size=2, max_size=6),
+    st.lists(levels, min_size=6, max_size=6),
+    st.sampled_from(["interviewed_at", "candidate"]),
+)
+def test_the_usual_orders_do_not_depend_on_scores(given_levels, others, order):
+    """Interviews of one day stand by their ids, whatever the judge said."""
+
+    def ordered(bodies):
+        entrants = [
+            an_entrant(n, a_body(body), interviewed_at=AT + timedelta(days=day))
+            for n, ((_, day), body) in enumerate(zip(given_levels, bodies, strict=False), 1)
+        ]
+        return [c.scorecard_id for c in compare(entrants, RUBRIC, order=order).columns]
+
+    assert ordered([body for body, _ in given_levels]) == ordered(others)
+
+
+@pytest.mark.parametrize("order", ["interviewed_at", "candidate", "score"])
+def test_the_pinned_one_stands_first(order):
+    """The others keep their order."""
+    entrants = [an_entrant(n, a_body({"depth": n})) for n in (1, 2, 3)]
+    usual = [c.scorecard_id for c in compare(entrants, RUBRIC, order=order).columns]
+    found = compare(entrants, RUBRIC, order=order, pin="sc_2").columns
+
+    assert ["sc_2", *(s for s in usual if s != "sc_2")] == [c.scorecard_id for c in found]
+    assert [True, False, False] == [c.pinned for c in found]
+
+
+def test_a_pin_that_is_none_of_them_is_refused():
+    """Rather than passed over."""
+    with pytest.raises(UsageFault, match="pin names sc_9"):
+        compare(two(), RUBRIC, pin="sc_9")
+
+
+def test_the_noise_is_told_as_figures():
+    """For machines: what a difference must be larger than."""
+    found = compare(two(), RUBRIC, noise=a_noise())
+
+    assert (4, 2, 0.95) == (found.noise.interviews, found.noise.scorings, found.noise.confidence)
+    assert the_row(found).difference.within == pytest.approx(1.4, abs=0.05)
+    assert compare(two(), RUBRIC, noise=a_noise(), mode="human").noise is None
+
+
+def test_nobodys_level_is_not_a_difference():
+    """Said otherwise than where some have one."""
+    found = the_row(compare(two({"depth": 0}, {"depth": 0}), RUBRIC)).difference
+
+    assert ("not_comparable", "Nobody has a level") == (found.standing, found.words)

@@ -27,7 +27,7 @@ from evaluator.scorecard import (
 )
 from evaluator.transcript import Transcript, segmented, utterances_of
 from evaluator.verdict import Unscored, Verdict
-from evaluator.web import view
+from evaluator.views import scorecard as view
 from tests.factories import (
     MODEL,
     SAID,

@@ -1,16 +1,19 @@
 """The list of interviews with its saved views, and the page of one interview."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
-from urllib.parse import parse_qsl
+from typing import Annotated, Any
+from urllib.parse import parse_qsl, urlencode
 
 from fastapi import Form, Path, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import Connection
+from starlette.datastructures import QueryParams
 
 from evaluator.errors import UsageFault
 from evaluator.people import Viewer
 from evaluator.storage import human
+from evaluator.storage.assignments import assigned, reviewers
 from evaluator.storage.interviews import rejection_count, rejections
 from evaluator.storage.reading import history, rubric_refs
 from evaluator.storage.requisitions import requisition_list
@@ -27,6 +30,7 @@ from evaluator.web.list_query import (
     address,
     cursor_of,
     filters_of,
+    is_name,
     parse_cursor,
     query_of,
     sort_text,
@@ -37,6 +41,7 @@ from evaluator.web.pages.site import Site, checked_name
 from evaluator.web.rights import AsVisit
 
 PAGE_LENGTH = 50  # interviews
+CHOSEN_MAX = 50  # that an address carries from page to page
 REJECTIONS_SHOWN = 20
 SEE_OTHER = 303
 BIGINT_MAX = 2**63 - 1
@@ -64,9 +69,10 @@ class InterviewPages:
         after, before = (parse_cursor(query[n], wanted.sort) if query.get(n) else None for n in ("after", "before"))
         if after and before:
             raise UsageFault("a page begins after a line or ends before one, not both; start again: /interviews")
+        kept = list(dict.fromkeys(name for name in query.getlist("c") if is_name(name)))[:CHOSEN_MAX]
         with self.site.database.begin() as db:
             page = interviews_page(db, viewer, wanted, after=after, before=before, limit=PAGE_LENGTH)
-            facts = {
+            facts: dict[str, Any] = {
                 "total": interviews_seen(db, viewer),
                 "requisitions": [r.id for r in requisition_list(db, viewer.requisitions_for("see_interviews"))],
                 "rubrics": rubric_refs(db),
@@ -88,8 +94,11 @@ class InterviewPages:
             here=address(wanted).partition("?")[2],
             notices=sorted({row.judge_notice for row in page.rows if row.judge_notice}),
             first=address(wanted),
-            previous=_neighbour(page, wanted, "before"),
-            next=_neighbour(page, wanted, "after"),
+            previous=_neighbour(page, wanted, "before", kept),
+            next=_neighbour(page, wanted, "after", kept),
+            kept=kept,
+            elsewhere=[name for name in kept if name not in {row.id for row in page.rows}],
+            forget=_without_choice(query),
             view_name_max=VIEW_NAME_CHARS_MAX,
             **facts,
         )
@@ -101,7 +110,11 @@ class InterviewPages:
             row = interview_seen(db, visit.viewer, name)
             people = human.state(db, row.scorecard_id) if row.scorecard_id else None
             view = interview_view(row, history(db, name), people=people)
-        return self.site.page("interview.html", visit=visit, view=view)
+            assigns = visit.viewer.may("assign", row.requisition) and visit.csrf is not None
+            asked = assigned(db, name)
+            known = {one.person_id for one in asked}
+            offered = [one for one in reviewers(db, [row.requisition]) if one.person_id not in known] if assigns else []
+        return self.site.page("interview.html", visit=visit, view=view, asked=asked, offered=offered, assigns=assigns)
 
     def save_view(self, visit: AsVisit, name: Annotated[str, Form()], query: Annotated[str, Form()] = "") -> Response:
         """Keeps the list's filters and order under a name."""
@@ -124,12 +137,19 @@ def _lines(db: Connection, page: ListPage) -> list[InterviewLine]:
     return [interview_line(row, people.get(row.scorecard_id or "")) for row in page.rows]
 
 
-def _neighbour(page: ListPage, wanted: Wanted, side: str) -> str | None:
-    """The address of the page before or after this one, where there is one."""
+def _without_choice(query: QueryParams) -> str:
+    """The address of this page with nothing chosen elsewhere."""
+    rest = [(name, value) for name, value in query.multi_items() if name != "c"]
+    return "/interviews" + (f"?{urlencode(rest)}" if rest else "")
+
+
+def _neighbour(page: ListPage, wanted: Wanted, side: str, kept: Sequence[str]) -> str | None:
+    """The address of the page before or after this one, where there is one; what is chosen stays so there."""
     if not page.rows or not (page.more_before if side == "before" else page.more_after):
         return None
     row = page.rows[0] if side == "before" else page.rows[-1]
-    return address(wanted, **{side: cursor_of(row, wanted.sort)})
+    there = address(wanted, **{side: cursor_of(row, wanted.sort)})
+    return there + "".join(f"&c={name}" for name in kept)
 
 
 def _person(viewer: Viewer) -> int:

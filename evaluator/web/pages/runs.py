@@ -4,10 +4,18 @@ from dataclasses import dataclass
 
 from fastapi.responses import Response
 
-from evaluator.storage.watching import members_standing, run_bins, run_effort, run_seen, runs_seen
+from evaluator.storage.watching import (
+    MEAN_MIN,
+    members_standing,
+    run_bins,
+    run_compared,
+    run_effort,
+    run_seen,
+    runs_seen,
+)
 from evaluator.web.pages.site import Site, checked_name
 from evaluator.web.rights import AsVisit
-from evaluator.web.run_view import run_json, run_line, run_view, timeline_length
+from evaluator.web.run_view import compared_lines, run_json, run_line, run_view, timeline_length
 from evaluator.web.sparkline import bin_width
 
 FAILURES_SHOWN = 100
@@ -34,12 +42,23 @@ class RunPages:
             view = run_view(
                 run,
                 run_bins(db, run, width=bin_width(timeline_length(run))),
-                run_effort(db, name),
+                run_effort(db, viewer, name),
                 failures=members_standing(db, viewer, name, "failed", limit=FAILURES_SHOWN),
                 waiting=members_standing(db, viewer, name, "needs_review", limit=OTHERS_SHOWN),
                 unscorable=members_standing(db, viewer, name, "unscorable", limit=OTHERS_SHOWN),
             )
-        return self.site.page("run.html", visit=visit, view=view)
+            compared = run_compared(db, viewer, name) if run.state == "closed" else None
+        return self.site.page(
+            "run.html",
+            visit=visit,
+            view=view,
+            state=run.state,
+            operates=viewer.may_globally("operate_runs") and visit.csrf is not None,
+            retries=run.counts["failed"] > 0 or run.closed_because not in {None, "finished"},
+            compared=compared,
+            compared_lines=compared_lines(compared) if compared else (),
+            mean_min=MEAN_MIN,
+        )
 
     def run_data(self, visit: AsVisit, name: str) -> Response:
         """The numbers of one run."""

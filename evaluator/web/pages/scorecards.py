@@ -7,36 +7,22 @@ from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import Connection
 
 from evaluator.calibration.agreement import Agreement
-from evaluator.errors import DigestMismatch
-from evaluator.human import HumanRecord, folded, sees_judge
-from evaluator.people import Viewer
-from evaluator.storage import human
+from evaluator.deciding import LOCKED, Dossier, dossier
+from evaluator.errors import DigestMismatch, NotFound
+from evaluator.people import Act, Viewer
 from evaluator.storage.calibrations import latest_calibration
-from evaluator.storage.interviews import load_rubric
+from evaluator.storage.placing import requisition_of_interview
 from evaluator.storage.reading import StoredScorecard, find_scorecard
-from evaluator.storage.requisitions import Requisition, find_requisition
+from evaluator.storage.reviewing import beside, interview_seen
+from evaluator.transcript import Transcript
+from evaluator.views.people import agreement_words, locked_view, people_view, submitted_words
+from evaluator.views.scorecard import ScorecardView, scorecard_json, scorecard_view
+from evaluator.web.listing import standing
 from evaluator.web.pages.site import Site, checked_name
-from evaluator.web.people_view import agreement_words, locked_view, people_view, submitted_words
 from evaluator.web.rights import AsVisit
-from evaluator.web.view import scorecard_json, scorecard_view
 from evaluator.words import iso
-from rubrics.model import Rubric
 
-LOCKED = "AI evaluation is ready. It opens after you submit your own scores."
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
-    """A scorecard with all that decides who may read what of it."""
-
-    stored: StoredScorecard
-    rubric: Rubric
-    requisition: Requisition
-    records: tuple[HumanRecord, ...]
-
-    def open_to(self, viewer: Viewer) -> bool:
-        """Whether the viewer may see what the judge said."""
-        return sees_judge(viewer, blind=self.requisition.blind, state=folded(self.records))
+Neighbours = tuple[str | None, str | None]  # interviews before and after
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,60 +33,84 @@ class ScorecardPages:
 
     def scorecard(self, visit: AsVisit, ref: str) -> Response:
         """The scorecard; an interview's id leads to its newest."""
+        name, viewer = checked_name("scorecard", ref), visit.viewer
         with self.site.database.begin() as db:
-            found = find(db, checked_name("scorecard", ref))
+            if not_yet := _without_scorecard(db, name):
+                return RedirectResponse(f"/interviews/{not_yet}", status_code=307)
+            found = dossier(db, name)
             agreement = _agreement(db, found.stored)
+            again = standing(interview_seen(db, viewer, found.stored.interview_id)).again
+            neighbours = beside(db, found.stored.interview_id)
         stored = found.stored
         if stored.id != ref:
             return RedirectResponse(f"/scorecards/{stored.id}", status_code=307)
-        if not found.open_to(visit.viewer):
-            return self._locked(visit, found)
-        if found.rubric.digest != stored.body.provenance.rubric_digest:
-            raise DigestMismatch(
-                f"scorecard {stored.id} was made with another text of rubric {found.rubric.ref}, "
-                "so its levels cannot be explained; check the database"
-            )
-        transcript, missing = self.site.words(stored.transcript_key, stored.transcript_sha256)
+        if not found.open_to(viewer):
+            return self._locked(visit, found, again, neighbours)
         return self.site.page(
             "scorecard.html",
             visit=visit,
-            view=scorecard_view(stored, found.rubric, transcript, words_missing=missing),
-            people=people_view(found.records, visit.viewer, found.requisition),
+            view=shown(self.site, found)[0],
+            people=people_view(found.records, viewer, found.requisition),
             agreement=agreement_words(agreement),
             blind=found.requisition.blind,
-            recorded=stored.recording.status == "present" and visit.viewer.may("hear_recording", found.requisition.id),
+            recorded=stored.recording.status == "present" and viewer.may("hear_recording", found.requisition.id),
+            offered=offered(found, viewer),
+            again=again,
+            neighbours=neighbours,
         )
 
     def scorecard_data(self, visit: AsVisit, ref: str) -> Response:
         """The scorecard for machines."""
         with self.site.database.begin() as db:
-            found = find(db, checked_name("scorecard", ref))
+            found = dossier(db, checked_name("scorecard", ref))
         stored = found.stored
         if not found.open_to(visit.viewer):
             return self.site.data(_locked_json(found))
         transcript, missing = self.site.words(stored.transcript_key, stored.transcript_sha256)
         return self.site.data({**scorecard_json(stored, transcript, words_missing=missing), "ai_visible": True})
 
-    def _locked(self, visit: AsVisit, found: Found) -> Response:
+    def _locked(self, visit: AsVisit, found: Dossier, again: str | None, neighbours: Neighbours) -> Response:
         return self.site.page(
             "scorecard_locked.html",
             visit=visit,
             view=locked_view(found.stored, found.rubric),
             locked=LOCKED,
-            submitted=submitted_words(folded(found.records), found.requisition),
+            submitted=submitted_words(found.state, found.requisition),
             may_review=visit.viewer.may("review", found.requisition.id),
+            dismissal=people_view(found.records, visit.viewer, found.requisition).dismissal,
+            offered=offered(found, visit.viewer),
+            again=again,
+            neighbours=neighbours,
         )
 
 
-def find(db: Connection, ref: str) -> Found:
-    """The scorecard of that id, or the newest of that interview, with what stands around it; NotFound."""
-    stored = find_scorecard(db, ref)
-    return Found(
-        stored=stored,
-        rubric=load_rubric(db, stored.rubric_id, stored.rubric_version),
-        requisition=find_requisition(db, stored.requisition),
-        records=tuple(human.records(db, stored.id)),
-    )
+def shown(site: Site, found: Dossier) -> tuple[ScorecardView, Transcript | None]:
+    """The scorecard as it is read, with its words, by those for whom it is open; DigestMismatch."""
+    stored = found.stored
+    if found.rubric.digest != stored.body.provenance.rubric_digest:
+        raise DigestMismatch(
+            f"scorecard {stored.id} was made with another text of rubric {found.rubric.ref}, "
+            "so its levels cannot be explained; check the database"
+        )
+    transcript, missing = site.words(stored.transcript_key, stored.transcript_sha256)
+    return scorecard_view(stored, found.rubric, transcript, words_missing=missing), transcript
+
+
+def offered(found: Dossier, viewer: Viewer) -> frozenset[Act]:
+    """What the viewer can do with the scorecard as it stands."""
+    acts: tuple[Act, ...] = ("review", "dismiss", "rescore", "reveal_name")
+    stands = found.state.dismissal is None and found.stored.superseded_by is None
+    may = (act for act in acts if viewer.may(act, found.requisition.id))
+    return frozenset(act for act in may if stands or act != "review")
+
+
+def _without_scorecard(db: Connection, ref: str) -> str | None:
+    """The interview, where an interview is meant that has no scorecard yet: its own page says where it stands."""
+    try:
+        find_scorecard(db, ref)
+    except NotFound:
+        return ref if requisition_of_interview(db, ref) is not None else None
+    return None
 
 
 def _agreement(db: Connection, stored: StoredScorecard) -> Agreement | None:
@@ -117,7 +127,7 @@ def _agreement(db: Connection, stored: StoredScorecard) -> Agreement | None:
     return None if measured is None else Agreement.model_validate(measured.body)
 
 
-def _locked_json(found: Found) -> dict[str, Any]:
+def _locked_json(found: Dossier) -> dict[str, Any]:
     """Nothing that depends on what the judge said, digests and times of calls included."""
     stored = found.stored
     return {

@@ -1,6 +1,7 @@
 """What all pages are made with, and how a page is rendered."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi.responses import HTMLResponse, JSONResponse, Response
@@ -10,10 +11,13 @@ from evaluator.errors import ContentError, NotFound, TranscriptFault, Unavailabl
 from evaluator.pipeline import fetch_transcript
 from evaluator.ports import ObjectStore
 from evaluator.storage.database import Database
+from evaluator.storage.runs import Judge
+from evaluator.telling import Sender
 from evaluator.transcript import Transcript
 from evaluator.web.guard import request_id
 from evaluator.web.identity import Visit
 from evaluator.web.list_query import is_name
+from evaluator.web.recording import Recordings
 from evaluator.words import visible
 
 
@@ -25,11 +29,22 @@ class Site:
     store: ObjectStore
     templates: Environment
     version: str
+    webhooks: Sender | None = None  # None: none can be added or tried from here
+    require_consent: bool = False  # of what an operator has tried again
+    judge: Judge | None = None  # who judges again; None: that cannot be asked for from here
+    checks: Mapping[str, Callable[[], object]] = field(default_factory=dict)  # service -> raises when it is not usable
+    queue_length: Callable[[], int] | None = None  # hints that wait in the broker; None: not known here
+    recordings: Recordings = field(init=False)
 
-    def page(self, name: str, *, visit: Visit, **values: Any) -> Response:
+    def __post_init__(self) -> None:
+        """Recordings lie in the same store."""
+        object.__setattr__(self, "recordings", Recordings(self.store))
+
+    def page(self, name: str, *, visit: Visit, status: int = 200, **values: Any) -> Response:
         """The template with these values."""
         template = self.templates.get_template(name)
-        return HTMLResponse(template.render(request_id=request_id(), version=self.version, visit=visit, **values))
+        given = {"request_id": request_id(), "version": self.version, "visit": visit, **values}
+        return HTMLResponse(template.render(given), status)
 
     def data(self, value: dict[str, Any]) -> Response:
         """The value as JSON."""

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from fastapi.responses import Response
 from sqlalchemy import Connection
 
+from evaluator.deciding import Dossier, dossier
 from evaluator.errors import NotFound
-from evaluator.human import folded, sees_judge
-from evaluator.people import Viewer
-from evaluator.storage import human
 from evaluator.storage.interviews import load_rubric
-from evaluator.storage.reading import StoredScorecard, find_scorecard, find_spoken
-from evaluator.storage.requisitions import find_requisition
+from evaluator.storage.reading import find_spoken
+from evaluator.views.printed import printed
 from evaluator.web.pages.site import Site, checked_name
+from evaluator.web.recording import player_of, unheard_words
 from evaluator.web.rights import AsVisit
 from evaluator.web.transcript_view import transcript_view
 
@@ -29,16 +28,19 @@ class TranscriptPages:
         with self.site.database.begin() as db:
             spoken = find_spoken(db, name)
             rubric = load_rubric(db, spoken.rubric_id, spoken.rubric_version)
-            stored = _newest(db, name)
-            shown = stored if stored is not None and _open_to(db, viewer, stored) else None
+            found = _newest(db, name)
+        stored = found.stored if found else None
+        shown = found.stored if found and found.open_to(viewer) else None
         transcript, missing = self.site.words(spoken.transcript_key, spoken.transcript_sha256)
+        heard = self.site.recordings.of(spoken)
+        player = player_of(heard, viewer, spoken.requisition)
         view = transcript and transcript_view(
             spoken,
             transcript,
             rubric,
             scorecard=shown.body if shown else None,
             scorecard_id=shown.id if shown else None,
-            may_hear=viewer.may("hear_recording", spoken.requisition),
+            playable=player is not None,
         )
         return self.site.page(
             "transcript.html",
@@ -46,18 +48,16 @@ class TranscriptPages:
             view=view,
             spoken=spoken,
             missing=missing,
+            player=player,
+            unheard=unheard_words(heard, viewer, spoken.requisition),
             scorecard_id=stored.id if stored else None,
             locked=stored is not None and shown is None,
+            prints=[printed(found.stored, found.state, found.requisition, seen=shown is not None)] if found else [],
         )
 
 
-def _newest(db: Connection, interview_id: str) -> StoredScorecard | None:
+def _newest(db: Connection, interview_id: str) -> Dossier | None:
     try:
-        return find_scorecard(db, interview_id)
+        return dossier(db, interview_id)
     except NotFound:
         return None
-
-
-def _open_to(db: Connection, viewer: Viewer, stored: StoredScorecard) -> bool:
-    blind = find_requisition(db, stored.requisition).blind
-    return sees_judge(viewer, blind=blind, state=folded(human.records(db, stored.id)))

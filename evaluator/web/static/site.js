@@ -1,4 +1,4 @@
-// Enhances pages that are whole without it: live numbers of a run, the player, the choice for a comparison.
+// Enhances pages that are whole without it: live numbers of a run, the choice for a comparison.
 
 const REFRESH_MS = 5000;
 const COMPARED_MIN = 2;
@@ -44,50 +44,12 @@ function followRun(section) {
   const timer = setInterval(refresh, REFRESH_MS);
 }
 
-function followRecording(player) {
-  const audio = player.querySelector("audio, video");
-  const places = [...document.querySelectorAll("[data-second].turn")];
-  const still = matchMedia("(prefers-reduced-motion: reduce)");
-  let current = null;
-
-  function seek(second, { play }) {
-    audio.currentTime = second;
-    if (play) audio.play().catch(() => {}); // a browser may want a click first
-  }
-
-  function seekToHash() {
-    const named = /^#t=(\d+)$/.exec(location.hash);
-    if (named) seek(Number(named[1]), { play: false });
-  }
-
-  document.addEventListener("click", (event) => {
-    const link = event.target.closest("a[data-seek]");
-    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
-    event.preventDefault();
-    seek(Number(link.dataset.seek), { play: true });
-    history.replaceState(null, "", `#t=${link.dataset.seek}`);
-  });
-  audio.addEventListener("timeupdate", () => {
-    const now = places.filter((place) => Number(place.dataset.second) <= audio.currentTime).at(-1) ?? null;
-    if (now === current) return;
-    current?.removeAttribute("data-playing");
-    current = now;
-    if (!current || audio.paused) return;
-    current.setAttribute("data-playing", "");
-    const box = current.getBoundingClientRect();
-    if (box.top < 90 || box.bottom > innerHeight) {
-      current.scrollIntoView({ block: "center", behavior: still.matches ? "auto" : "smooth" });
-    }
-  });
-  addEventListener("hashchange", seekToHash);
-  seekToHash();
-}
-
 function watchChoice(button) {
   const boxes = [...button.form.querySelectorAll('input[type="checkbox"][name="c"]')];
   const words = button.textContent;
   function say() {
-    const chosen = boxes.filter((box) => box.checked).length;
+    const elsewhere = button.form.querySelectorAll('input[type="hidden"][name="c"]').length;
+    const chosen = boxes.filter((box) => box.checked).length + elsewhere;
     button.textContent = chosen ? `Compare the chosen (${chosen})` : words;
     const fits = chosen === 0 || (chosen >= COMPARED_MIN && chosen <= COMPARED_MAX);
     button.setCustomValidity(fits ? "" : `Choose ${COMPARED_MIN} to ${COMPARED_MAX} candidates`);
@@ -97,5 +59,4 @@ function watchChoice(button) {
 }
 
 for (const section of document.querySelectorAll("[data-run]")) followRun(section);
-for (const player of document.querySelectorAll("[data-player]")) followRecording(player);
 for (const button of document.querySelectorAll("[data-compare]")) watchChoice(button);

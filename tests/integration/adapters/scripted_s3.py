@@ -97,12 +97,19 @@ class _Handler(BaseHTTPRequestHandler):
     do_PUT = do_GET  # noqa: N815 - the name that http.server asks for
     do_DELETE = do_GET  # noqa: N815
 
+    def do_HEAD(self) -> None:
+        if self.path.count("/") > 1:
+            self.do_GET()
+        else:  # of a bucket: to find its region, which misbehaving servers do not tell
+            self._reply(501, b"")
+
     def _reply(self, status: int, data: bytes, *, cut: bool = False) -> None:
         self.send_response(status)
         self.send_header("Content-Length", str(len(data) * 2 if cut else len(data)))
         self.close_connection = cut
         self.end_headers()
-        self.wfile.write(data)
+        if self.command != "HEAD":
+            self.wfile.write(data)
 
 
 def _refusal(step: str) -> tuple[int, bytes]:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from evaluator.adapters.folder import FolderStore
-from evaluator.errors import ContentError, ObjectExists
+from evaluator.errors import ContentError, ObjectExists, ObjectMissing
 from evaluator.ports import ObjectStore, walk
+from tests.fakes import MemoryStore
 
 HOSTILE_KEYS = [
     "",
@@ -179,6 +180,81 @@ def test_pages_cover_everything_once(store: ObjectStore) -> None:
     assert keys == list(walk(store, "", page=3))
 
 
+def test_head_says_size_and_version(store: ObjectStore) -> None:
+    """The same as long as the object is the same; another object's, and a later one's, differ."""
+    store.create("interviews/i1/recording.ogg", b"x" * 3_000)
+    found = store.head("interviews/i1/recording.ogg")
+    again = store.head("interviews/i1/recording.ogg")
+    store.delete("interviews/i1/recording.ogg")
+    store.create("interviews/i1/recording.ogg", b"y" * 3_000)
+    later = store.head("interviews/i1/recording.ogg")
+
+    assert found is not None
+    assert later is not None
+    assert (3_000, 3_000) == (found.bytes, later.bytes)
+    assert found == again
+    assert found.version != later.version
+
+
+def test_head_of_nothing_is_none(store: ObjectStore) -> None:
+    """No object, no folder of it, or a folder in its place."""
+    store.create("inbox/there.json", b"1")
+
+    assert [None] * 4 == [store.head(key) for key in ("inbox/x", "no/where", "inbox/there.json/below", "inbox")]
+
+
+@pytest.mark.parametrize(
+    ("start", "length"), [(0, 1), (0, 3_000_000), (1, 2_999_999), (2_999_999, 1), (70_000, 70_000)]
+)
+def test_part_is_just_those_bytes(store: ObjectStore, start: int, length: int) -> None:
+    """From the first byte to the last, larger than any piece that is read at once included."""
+    data = bytes(range(250)) * 12_000
+    store.create("interviews/i1/recording.ogg", data)
+    head = store.head("interviews/i1/recording.ogg")
+    assert head is not None
+
+    found = store.part("interviews/i1/recording.ogg", start=start, length=length, version=head.version)
+
+    assert data[start : start + length] == found
+
+
+@pytest.mark.parametrize(("start", "length"), [(0, 1_001), (999, 2), (1_000, 1), (5_000, 10)])
+def test_part_beyond_the_end_is_missing(store: ObjectStore, start: int, length: int) -> None:
+    """Never fewer bytes than were asked for."""
+    store.create("a/b", b"x" * 1_000)
+    head = store.head("a/b")
+    assert head is not None
+
+    with pytest.raises(ObjectMissing, match="object a/b"):
+        store.part("a/b", start=start, length=length, version=head.version)
+
+
+def test_part_of_another_version_is_missing(store: ObjectStore) -> None:
+    """Gone, or replaced since its head was read: no byte of the later object is given for the earlier one's."""
+    store.create("a/b", b"x" * 1_000)
+    head = store.head("a/b")
+    assert head is not None
+    store.delete("a/b")
+    with pytest.raises(ObjectMissing, match="object a/b"):
+        store.part("a/b", start=0, length=10, version=head.version)
+    store.create("a/b", b"y" * 1_000)
+
+    with pytest.raises(ObjectMissing, match="object a/b"):
+        store.part("a/b", start=0, length=10, version=head.version)
+
+
+def test_the_stand_in_keeps_the_promises_of_parts() -> None:
+    """What other tests use in a store's place answers as one does."""
+    for check in (
+        test_head_says_size_and_version,
+        test_head_of_nothing_is_none,
+        test_part_of_another_version_is_missing,
+    ):
+        check(MemoryStore())
+    for start, length in ((0, 1_001), (1_000, 1)):
+        test_part_beyond_the_end_is_missing(MemoryStore(), start, length)
+
+
 @pytest.mark.parametrize("key", HOSTILE_KEYS, ids=ascii)
 def test_hostile_keys_are_refused_by_every_method(store: ObjectStore, key: str) -> None:
     """A key that could leave the store, or that another store cannot take, is an error and no access."""
@@ -188,6 +264,10 @@ def test_hostile_keys_are_refused_by_every_method(store: ObjectStore, key: str) 
         store.create(key, b"1")
     with pytest.raises(ContentError, match="object key"):
         store.delete(key)
+    with pytest.raises(ContentError, match="object key"):
+        store.head(key)
+    with pytest.raises(ContentError, match="object key"):
+        store.part(key, start=0, length=1, version="v")
     assert store.names("") == []
 
 

@@ -19,6 +19,7 @@ CALLS: dict[str, tuple[str, Callable[[S3Store], object]]] = {
     "create": ("s3:PutObject", lambda store: store.create(KEY, b"1")),
     "names": ("s3:ListBucket", lambda store: store.names("checkpoints/i1/")),
     "delete": ("s3:DeleteObject", lambda store: store.delete(KEY)),
+    "part": ("s3:GetObject", lambda store: store.part(KEY, start=0, length=1, version='"v"')),
 }
 
 
@@ -57,6 +58,32 @@ def test_outages_are_unavailable_with_a_way_out(
         CALLS[call][1](scripted_store)
     assert "secret-detail" not in str(raised.value)
     assert "Signature" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("step", "kind", "text"),
+    [
+        ("403 AccessDenied", StoreForbidden, "s3:GetObject is missing"),
+        ("500 InternalError", StoreUnavailable, "try again later"),
+        ("drop", StoreUnavailable, "no answer from s3://bucket/team/"),
+    ],
+)
+def test_head_without_a_body_still_says_what_is_wrong(
+    step: str, kind: type[DebriefError], text: str, scripted: ScriptedS3, scripted_store: S3Store
+) -> None:
+    """The answer to a HEAD has no code in it: its status has to do."""
+    scripted.always = step
+
+    with pytest.raises(kind, match=text):
+        scripted_store.head(KEY)
+
+
+def test_server_without_ranges_is_found_out(scripted: ScriptedS3, scripted_store: S3Store) -> None:
+    """A whole object is not taken for the part that was asked for."""
+    scripted_store.create(KEY, b"12345")
+
+    with pytest.raises(StoreUnavailable, match="does not serve parts"):
+        scripted_store.part(KEY, start=0, length=5, version='"v"')
 
 
 @pytest.mark.parametrize("code", ["InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"])

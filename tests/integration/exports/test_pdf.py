@@ -2,10 +2,7 @@
 
 import subprocess
 import sys
-import threading
-from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -13,8 +10,9 @@ from evaluator.errors import UsageFault
 from evaluator.exports.explanation import explanation, explanation_html
 from evaluator.exports.pdf import HTML_CHARS_MAX, PdfUnavailable, pdf_of
 from evaluator.exports.scorecard_html import scorecard_html
-from evaluator.web.view import scorecard_view
+from evaluator.views.scorecard import scorecard_view
 from tests.factories import SAID, a_rubric, a_transcript
+from tests.integration.exports.listening import listening
 from tests.integration.exports.pdf_reader import Pdf
 from tests.unit.comparing import a_body, a_final, a_review, an_exported
 
@@ -28,30 +26,6 @@ def the_scorecard(said=None, *acts, sees_judge=True):
     one = an_exported(body, *acts, sees_judge=sees_judge)
     view = scorecard_view(one.stored, one.rubric, transcript) if sees_judge else None
     return Pdf(pdf_of(scorecard_html(one, view)))
-
-
-@contextmanager
-def listening():
-    """A server on loopback, and the paths that were asked of it."""
-    asked = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            asked.append(self.path)
-            self.send_error(404)
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", asked
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def lines(pdf, *tags):
@@ -72,6 +46,7 @@ def test_it_is_marked_as_a_tagged_pdf_ua(scorecard):
     metadata = scorecard.stream(catalogue["Metadata"]).decode()
 
     assert {"Marked": True} == scorecard.get(catalogue["MarkInfo"])
+    assert ["Document"] == [e.tag for e in scorecard.structure.children]
     assert 'pdfuaid:part="1"' in metadata
     assert "C-0412, scorecard, REQ-114" in metadata
     assert "en" == catalogue["Lang"]
@@ -86,6 +61,26 @@ def test_headings_stand_in_reading_order(scorecard):
     assert ["Summary", "Design", "Debugging", "Teamwork", "Where it comes from"] == lines(scorecard, "H2")
     assert ["Depth", "Clarity", "Method", "Feedback", "Conflict"] == lines(scorecard, "H3")
     assert ["H1", "H2", "H2", "H3", "H3"] == levels[:5]
+
+
+def test_text_is_read_in_the_order_of_the_page(scorecard):
+    """Head, summary, each criterion with its level before its words before what people say, provenance."""
+    text = " ".join(lines(scorecard, "Document"))
+    order = (
+        "C-0412, scorecard",
+        "Review status",
+        "AI weighted score",
+        "Ask about lag.",
+        "AI level 4 of 5: Depth",
+        "We split the queue by tenant first.",
+        "level 3 to level 5",
+        "Clarity",
+        "Method",
+        "Where it comes from",
+    )
+    places = [text.index(words) for words in order]
+
+    assert sorted(places) == places
 
 
 def test_tables_have_captions_and_header_cells(scorecard):

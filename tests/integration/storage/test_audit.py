@@ -4,11 +4,15 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
 
 from evaluator.errors import UsageFault
 from evaluator.people import COMMAND, Viewer
-from evaluator.storage.audit import BATCH, FIRST, entries, log, verify
-from tests.integration.storage.builders import change, rows
+from evaluator.storage.audit import BATCH, FIRST, Sought, actions, check, check_newest, entries, log, log_once, verify
+from evaluator.storage.people import person_of
+from tests.integration.storage.builders import as_owner, change, rows
 
 ADA = Viewer(person_id=1, name="Ada", entry="session")
 TOKEN = Viewer(person_id=2, name="Bob", entry="token")
@@ -54,13 +58,17 @@ def test_entries_are_listed_newest_first_page_by_page(database):
     third = logged(database, ADA, "login")
     fourth = logged(database, COMMAND, "set_blind", requisition="REQ-1")
 
+    both = Sought(person=1, action="export", requisition="REQ-1")
+
     with database.begin() as db:
         assert [fourth, third] == [e.id for e in entries(db, limit=2)]
         assert [second, first] == [e.id for e in entries(db, before=third)]
-        assert [third, first] == [e.id for e in entries(db, person=1)]
-        assert [second, first] == [e.id for e in entries(db, action="export")]
-        assert [fourth, first] == [e.id for e in entries(db, requisition="REQ-1")]
-        assert [first] == [e.id for e in entries(db, person=1, action="export", requisition="REQ-1", before=second)]
+        assert [fourth] == [e.id for e in entries(db, Sought(by_command=True))]
+        assert ["export", "login", "set_blind"] == list(actions(db))
+        assert [third, first] == [e.id for e in entries(db, Sought(person=1))]
+        assert [second, first] == [e.id for e in entries(db, Sought(action="export"))]
+        assert [fourth, first] == [e.id for e in entries(db, Sought(requisition="REQ-1"))]
+        assert [first] == [e.id for e in entries(db, both, before=second)]
 
 
 def test_chain_of_nothing_and_of_some_is_whole(database):
@@ -193,3 +201,74 @@ def test_detail_that_cannot_be_kept_is_refused(database):
     with pytest.raises(UsageFault, match="an audit entry holds a NUL character"):
         logged(database, detail={"note": "\x00"})
     assert [] == rows(database, "SELECT id FROM audit")
+
+
+ANOTHER = {  # of each column that the digest covers, another value than any row has
+    "at": "at + make_interval(secs => CAST(:n AS integer))",
+    "person_id": "coalesce(person_id, 0) + CAST(:n AS bigint)",
+    "entry": "CASE entry WHEN 'session' THEN 'token' ELSE 'session' END",
+    "action": "action || CAST(:n AS text)",
+    "object": "object || CAST(:n AS text)",
+    "requisition": "coalesce(requisition, '') || CAST(:n AS text)",
+    "detail": "detail || jsonb_build_object('changed', CAST(:n AS integer))",
+    "previous_sha256": "md5(CAST(:n AS text)) || md5(previous_sha256)",
+    "sha256": "md5(CAST(:n AS text)) || md5(sha256)",
+}
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(column=st.sampled_from(sorted(ANOTHER)), row=st.integers(0, 5), n=st.integers(1, 10**6))
+def test_any_change_of_any_row_is_found_there(database, column, row, n):
+    """By whoever may change rows at all: the owner of the tables. The change is taken back for the next one."""
+    with database.begin() as db:
+        while len(ids := [e.id for e in reversed(entries(db))]) < 6:
+            log(db, (ADA, TOKEN, COMMAND)[len(ids) % 3], "export", f"o-{len(ids)}", None, {"n": len(ids)})
+    with database.engine.connect() as db:
+        as_owner(db)
+        db.execute(text(f"UPDATE audit SET {column} = {ANOTHER[column]} WHERE id = :id"), {"id": ids[row], "n": n})
+        found = check(db)
+        db.rollback()
+
+    assert (ids[row], row) == (found.broken, found.rows)
+    assert broken(database) is None
+
+
+def test_check_begins_where_it_is_told(database):
+    """What went before is trusted; the newest few are checked without reading the rest."""
+    ids = [logged(database, detail={"n": n}) for n in range(6)]
+    change(database, "UPDATE audit SET object = 'x' WHERE id = :id", id=ids[1])
+
+    with database.begin() as db:
+        assert (ids[1], 1) == (check(db).broken, check(db).rows)
+        assert (None, 3, ids[3]) == (
+            check(db, since=ids[3]).broken,
+            check(db, since=ids[3]).rows,
+            check_newest(db, 3).first,
+        )
+        assert ids[1] == check_newest(db, 5).broken
+        assert ids[1] == check_newest(db, 50).broken
+
+
+def test_the_same_act_is_one_entry_for_a_while(database):
+    """Of one person, on one thing, in one way; many at once write one."""
+    with database.begin() as db:
+        ada = Viewer(person_id=person_of(db, "local", "ada", "Ada").id, name="Ada", entry="session")
+        bob = Viewer(person_id=person_of(db, "local", "bob", "Bob").id, name="Bob", entry="session")
+
+    def listen(viewer=ada, of="interview:iv-1"):
+        with database.begin() as db:
+            return log_once(db, viewer, "recording.read", of, "REQ-1", within=timedelta(minutes=5))
+
+    threads = [threading.Thread(target=listen) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    others = [listen(bob), listen(of="interview:iv-2"), listen(ada.model_copy(update={"entry": "token"}))]
+    again = listen()
+    change(database, "UPDATE audit SET at = at - interval '5 minutes 1 second'")
+    later = listen()
+
+    assert again is None
+    assert None not in [*others, later]
+    assert 5 == len(rows(database, "SELECT id FROM audit"))

@@ -102,6 +102,25 @@ def test_a_second_login_is_the_same_person_under_a_new_name(browser, provider, d
 
 
 @pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("Grace\x00 Hopper\n", "Grace Hopper"),
+        ("x" * 5_000, "x" * 200),
+        ("\u202eGrace", "Grace"),
+        (" \x00 ", "user@login"),
+        (7, "user@login"),
+    ],
+)
+def test_a_name_is_kept_as_it_can_be_shown(browser, provider, database, name, kept):
+    """One line without what nobody can see; else the next that the provider gives."""
+    provider.person |= {"name": name, "preferred_username": "user@login"}
+
+    signed_in(browser)
+
+    assert [kept] == [name for _, _, name, _ in people(database)]
+
+
+@pytest.mark.parametrize(
     ("person", "admin"),
     [
         ({"email": "ada@example.org", "email_verified": True}, True),
@@ -133,6 +152,8 @@ SPOILT = {
     "no subject": {"sub": None},
     "an empty subject": {"sub": ""},
     "a subject that is no text": {"sub": 5},
+    "a subject with a NUL": {"sub": "user-1\x00"},
+    "a subject that is too long": {"sub": "u" * 256},
 }
 
 

@@ -1,11 +1,9 @@
 """The pages in a real Chromium: no axe violation in light or dark, nothing wider than the window, targets of 24 px."""
 
-import shutil
 from collections import Counter
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import sync_playwright
 
 from evaluator.human import Dismissed, Final
 from evaluator.manifest import RecordingRef
@@ -34,6 +32,7 @@ def populated(database):
     ada = a_person(database, "ada", roles=[("REQ-114", "reviewer")])
     for n in range(1, 5):
         world.interview(f"iv-{n}", recording=PRESENT if n == 1 else RecordingRef(status="none"))
+    world.store.create(PRESENT.key, b"OggS")
     world.interview("iv-5", requisition="REQ-BLIND")
     world.interview("iv-6", consent="refused")
     world.interview("iv-7")
@@ -53,29 +52,22 @@ def populated(database):
         "/interviews/iv-1/transcript",
         f"/scorecards/{cards[0]}",
         f"/scorecards/{cards[1]}",
+        f"/scorecards/{cards[0]}/explanation?contact=people@acme.example",
         "/scorecards/iv-5",
         "/rubrics",
         "/rubrics/backend/1",
         "/runs",
         "/runs/night-1",
         "/requisitions",
+        "/api",
+        "/audit",
+        "/audit?action=nothing",
         "/runs/nothing",
     )
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    """Debian's Chromium; a machine without it fails here."""
-    path = shutil.which("chromium")
-    assert path, "these tests need Chromium: apt-get install chromium"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def opened(database, chromium):
+def opened(database, browser):
     """A way to open the pages as the administrator, with settings of the browser."""
     world, addresses = populated(database)
     cookie = next(iter(world.client.cookies.jar))
@@ -83,7 +75,7 @@ def opened(database, chromium):
     with serving(world.app, "127.0.0.1", 0) as url:
 
         def visit(**settings):
-            context = chromium.new_context(base_url=url, **settings)
+            context = browser.new_context(base_url=url, **settings)
             context.add_cookies([{"name": cookie.name, "value": cookie.value, "url": url}])
             contexts.append(context)
             return context.new_page()

@@ -17,6 +17,7 @@ from evaluator.web.rights import (
     Somewhere,
     add,
     of_interview,
+    of_requisition,
     of_scorecard,
     open_gate,
     routes,
@@ -48,15 +49,129 @@ NEEDS = {
     "GET /interviews": Somewhere("see_interviews"),
     "GET /interviews/{interview_id}": InRequisition("see_interviews", of_interview),
     "GET /interviews/{interview_id}/transcript": InRequisition("see_interviews", of_interview),
+    "GET /interviews/{interview_id}/recording": InRequisition("hear_recording", of_interview),
+    "GET /v1/interviews/{interview_id}/transcript": InRequisition("see_interviews", of_interview),
+    "GET /v1/interviews/{interview_id}/recording": InRequisition("hear_recording", of_interview),
+    "GET /audit": Globally("see_audit"),
+    "GET /audit/export.csv": Globally("see_audit"),
+    "GET /v1/audit": Globally("see_audit"),
     "GET /scorecards/{ref}": InRequisition("see_interviews", of_scorecard),
     "GET /scorecards/{ref}.json": InRequisition("see_interviews", of_scorecard),
+    "GET /interviews.csv": Somewhere("export"),
+    "GET /v1/exports/scorecards": Somewhere("export"),
+    **{
+        f"GET {path}": InRequisition("export", of_scorecard)
+        for path in (
+            "/scorecards/{ref}/export.csv",
+            "/scorecards/{ref}/export.json",
+            "/scorecards/{ref}/export.pdf",
+            "/scorecards/{ref}/greenhouse.json",
+            "/v1/scorecards/{ref}/csv",
+            "/v1/scorecards/{ref}/pdf",
+            "/v1/scorecards/{ref}/greenhouse",
+        )
+    },
+    **{
+        f"GET {path}": InRequisition("explain", of_scorecard)
+        for path in (
+            "/scorecards/{ref}/explanation",
+            "/scorecards/{ref}/explanation.txt",
+            "/scorecards/{ref}/explanation.pdf",
+            "/v1/scorecards/{ref}/explanation",
+        )
+    },
+    "GET /compare": Somewhere("see_interviews"),
+    "GET /compare.csv": Somewhere("export"),
+    "GET /v1/compare": Somewhere("see_interviews"),
+    **{
+        f"{method} /scorecards/{{ref}}/{path}": InRequisition(act, of_scorecard)
+        for act, paths in {
+            "review": ("review", "finals", "criteria/{criterion_id}", "recommendation"),
+            "dismiss": ("dismiss", "restore"),
+            "rescore": ("rescore",),
+        }.items()
+        for path in paths
+        for method in ("GET", "POST")
+    },
+    "POST /interviews/{interview_id}/name": InRequisition("reveal_name", of_interview),
     "GET /requisitions": Somewhere("see_interviews"),
+    "GET /requisitions/{requisition_id}": InRequisition("see_interviews", of_requisition),
+    "POST /requisitions/{requisition_id}": InRequisition("manage", of_requisition),
+    "POST /requisitions/{requisition_id}/members": InRequisition("manage", of_requisition),
+    "POST /requisitions/{requisition_id}/members/remove": InRequisition("manage", of_requisition),
+    "GET /v1/requisitions": Somewhere("see_interviews"),
+    "GET /v1/requisitions/{requisition_id}": InRequisition("see_interviews", of_requisition),
+    "PATCH /v1/requisitions/{requisition_id}": InRequisition("manage", of_requisition),
+    **{
+        f"{method} /v1/requisitions/{{requisition_id}}/members/{{person_id}}/{{role}}": InRequisition(
+            "manage", of_requisition
+        )
+        for method in ("PUT", "DELETE")
+    },
+    "GET /assign": Somewhere("assign"),
+    "POST /assign": Somewhere("assign"),
+    "POST /interviews/{interview_id}/reviewers": InRequisition("assign", of_interview),
+    "POST /interviews/{interview_id}/reviewers/{person_id}/remove": InRequisition("assign", of_interview),
+    "GET /v1/interviews/{interview_id}/reviewers": InRequisition("see_interviews", of_interview),
+    "PUT /v1/interviews/{interview_id}/reviewers/{person_id}": InRequisition("assign", of_interview),
+    "DELETE /v1/interviews/{interview_id}/reviewers/{person_id}": InRequisition("assign", of_interview),
+    **{f"POST /v1/runs/{{name}}/{word}": Globally("operate_runs") for word in ("pause", "resume", "stop", "retry")},
+    **{f"POST /runs/{{name}}/{word}": Globally("operate_runs") for word in ("pause", "resume", "stop", "retry")},
+    "GET /runs/{name}/stop": Globally("operate_runs"),
+    **{
+        f"{method} {path}": Globally("manage_webhooks")
+        for method, path in (
+            ("GET", "/webhooks"),
+            ("POST", "/webhooks"),
+            ("GET", "/webhooks/{webhook_id}"),
+            ("POST", "/webhooks/{webhook_id}/test"),
+            ("POST", "/webhooks/{webhook_id}/rotate"),
+            ("POST", "/webhooks/{webhook_id}/rotate/end"),
+            ("GET", "/webhooks/{webhook_id}/remove"),
+            ("POST", "/webhooks/{webhook_id}/remove"),
+            ("POST", "/webhooks/{webhook_id}/messages/{message}/redeliver"),
+            ("GET", "/v1/webhooks"),
+            ("POST", "/v1/webhooks"),
+            ("GET", "/v1/webhooks/{webhook_id}"),
+            ("DELETE", "/v1/webhooks/{webhook_id}"),
+            ("POST", "/v1/webhooks/{webhook_id}/test"),
+            ("POST", "/v1/webhooks/{webhook_id}/rotate"),
+            ("POST", "/v1/webhooks/{webhook_id}/rotate/end"),
+            ("GET", "/v1/webhooks/{webhook_id}/messages"),
+            ("POST", "/v1/webhooks/{webhook_id}/messages/{message}/redeliver"),
+        )
+    },
     "GET /rubrics": Globally("see_rubrics"),
     "GET /rubrics/{rubric_id}": Globally("see_rubrics"),
     "GET /rubrics/{rubric_id}/{version}": Globally("see_rubrics"),
     "GET /runs": Globally("see_runs"),
     "GET /runs/{name}": Globally("see_runs"),
     "GET /runs/{name}.json": Globally("see_runs"),
+    "GET /v1/scorecards/{ref}/records": InRequisition("see_interviews", of_scorecard),
+    "GET /v1/scorecards/{ref}/records/{number}": InRequisition("see_interviews", of_scorecard),
+    "POST /v1/scorecards/{ref}/records": InRequisition("review", of_scorecard),
+    "GET /v1/scorecards/{ref}/draft": InRequisition("review", of_scorecard),
+    "PUT /v1/scorecards/{ref}/draft": InRequisition("review", of_scorecard),
+    "POST /v1/scorecards/{ref}/rescore": InRequisition("rescore", of_scorecard),
+    "POST /v1/interviews/{interview_id}/name": InRequisition("reveal_name", of_interview),
+    "GET /v1/interviews": Somewhere("see_interviews"),
+    "GET /v1/interviews/{interview_id}": InRequisition("see_interviews", of_interview),
+    "GET /v1/scorecards/{ref}": InRequisition("see_interviews", of_scorecard),
+    "GET /v1/rubrics": Globally("see_rubrics"),
+    "GET /v1/rubrics/{rubric_id}/{version}": Globally("see_rubrics"),
+    "GET /v1/runs": Globally("see_runs"),
+    "POST /v1/runs": Globally("operate_runs"),
+    "GET /v1/runs/{name}": Globally("see_runs"),
+    "GET /v1/me": SignedIn(tokens=True),
+    "GET /v1/views": SignedIn(tokens=True),
+    "POST /v1/views": SignedIn(),
+    "GET /v1/views/{view_id}": SignedIn(tokens=True),
+    "PUT /v1/views/{view_id}": SignedIn(),
+    "DELETE /v1/views/{view_id}": SignedIn(),
+    "GET /v1/openapi.json": Public(),
+    "GET /api": SignedIn(),
+    "GET /readyz": Public(),
+    "GET /metrics": Globally("see_runs"),
 }
 
 
@@ -113,12 +228,14 @@ class Place:
     """Pages with one scored interview here, and one elsewhere."""
 
     def __init__(self, database, make=create_app):
-        self.database, store = database, MemoryStore()
+        self.database, store, self.tokens = database, MemoryStore(), {}
         self.scorecard = a_scored_interview(database, store, "iv-1", HERE)
         self.other = a_scored_interview(database, store, "iv-2", ELSEWHERE)
         self.app = make(database, store, version="1")
         self.filled = {"interview_id": "iv-1", "ref": self.scorecard, "requisition_id": HERE, "rubric_id": "backend"}
+        self.filled |= {"webhook_id": "1", "message": "1", "role": "reviewer"}
         self.filled |= {"version": "1", "name": "run-iv-1", "token_id": "1", "person_id": "999", "view_id": "1"}
+        self.filled |= {"number": "1", "criterion_id": "depth"}
 
     def browser(self, viewer, name):
         """Whoever asks, and what their forms carry."""
@@ -129,7 +246,9 @@ class Place:
         roles = [(requisition, role) for requisition, held in viewer.roles.items() for role in held]
         person_id = a_person(self.database, name, admin=viewer.admin, roles=roles)
         if viewer.entry == "token":
-            client.headers["Authorization"] = f"Bearer {a_token(self.database, person_id, *viewer.scopes)}"
+            if name not in self.tokens:  # one is enough: a person may have so many
+                self.tokens[name] = a_token(self.database, person_id, *viewer.scopes)
+            client.headers["Authorization"] = f"Bearer {self.tokens[name]}"
             return client, {}
         return client, {"csrf": sign_in(client, self.database, person_id)}
 

@@ -27,12 +27,13 @@ NAME = "Ada Lovelace"  # must never be on a page
 class World:
     """A database and a store with interviews in them, and the pages over both."""
 
-    def __init__(self, database):
+    def __init__(self, database, *, rubric=None, **settings):
+        """settings: of the application, as `create_app` takes them."""
         self.database = database
         self.store = MemoryStore()
-        self.rubric = a_rubric()
+        self.rubric = rubric or a_rubric()
         self.transcripts = {}
-        self.app = create_app(database, self.store, version="1.2.3")
+        self.app = create_app(database, self.store, version="1.2.3", **settings)
         self.client = self.visitor(a_person(database, admin=True))
         with database.begin() as db:
             release_rubric(db, self.rubric)

@@ -27,6 +27,8 @@ from workers.reconcile import run_forever
 RECONCILERS = 20
 SECRET = new_secret(b"s" * 32)
 
+OURS = ("workers", "evaluator")  # loggers
+
 
 @pytest.fixture(scope="module")
 def authority():
@@ -99,7 +101,7 @@ def test_message_is_signed_and_sent_once(database, webhook, receiver, services):
 
 def test_failed_try_waits_and_no_log_says_more_than_ids(database, webhook, receiver, services, caplog):
     """Neither the address nor the secret nor what the receiver said."""
-    caplog.set_level(logging.DEBUG, logger="workers")
+    caplog.set_level(logging.DEBUG)
     receiver.answer = status(500)
     scored(database)
 
@@ -107,7 +109,7 @@ def test_failed_try_waits_and_no_log_says_more_than_ids(database, webhook, recei
     with database.begin() as db:
         (found,) = deliveries(db, webhook)
     assert ("pending", 1, 500, "status") == (found.state, found.attempts, found.status, found.error)
-    logged = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("workers"))
+    logged = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith(OURS))
     assert f"webhook {webhook}" in logged
     assert not [word for word in (SECRET, HOST, "key=", "iv-1") if word in logged]
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluator.exports.scorecard_html import scorecard_html
-from evaluator.web.view import scorecard_view
+from evaluator.views.scorecard import scorecard_view
 from tests.factories import SAID, a_transcript
 from tests.unit.comparing import CRITERIA, TEXT, a_body, a_dismissal, a_final, a_review, an_exported
 
@@ -61,7 +61,7 @@ def test_an_override_leaves_the_judges_level():
     text = words_of(the_html(a_review(), a_final()))
 
     assert "AI level 3 of 5" in text
-    assert f"Final: level 3 to level 5 by Reviewer A, 19 Nov 2026 14:04 UTC, evidence missed: “{TEXT}”" in text
+    assert f"Final: level 3 to level 5 by Reviewer A, 19 Nov 2026 14:04 UTC, missed evidence: “{TEXT}”" in text
 
 
 def test_the_history_of_finals_is_kept():

@@ -81,6 +81,7 @@ def test_made_up_files_are_enough_where_the_data_is_not():
     assert [] == wrong
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_hostile_file_takes_time_in_proportion(kind):
     """A file of one thing over and over is read or refused at once under every format."""

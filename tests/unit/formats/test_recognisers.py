@@ -354,6 +354,7 @@ def tokens(value: object) -> set[str]:
     return set(re.findall(r"\w+", json.dumps(value, ensure_ascii=False).replace("\\n", " ").replace("\\u0000", " ")))
 
 
+@pytest.mark.long
 @each_shape
 @MANY
 @given(seed=SEEDS)
@@ -373,6 +374,7 @@ def test_damage_gives_a_record_or_one_line(shape, seed):
         assert said - {"\ufffd"} <= tokens(source)
 
 
+@pytest.mark.long
 @each_shape
 @MANY
 @given(seed=SEEDS)

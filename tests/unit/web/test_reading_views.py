@@ -10,12 +10,12 @@ from evaluator.people import Viewer
 from evaluator.storage.reading import SpokenInterview
 from evaluator.storage.requisitions import Requisition
 from evaluator.storage.watching import STANDINGS, Bin, Effort, RunSeen
-from evaluator.web.people_view import agreement_words, locked_view, people_view
+from evaluator.views.people import agreement_words, locked_view, people_view
+from evaluator.views.scorecard import sections_told
 from evaluator.web.rubric_view import changes_view, rubric_view
 from evaluator.web.run_view import account, run_json, run_view, span_words
 from evaluator.web.sparkline import HEIGHT, WIDTH, bin_width, sparkline
 from evaluator.web.transcript_view import transcript_view
-from evaluator.web.view import sections_told
 from tests.factories import AT, a_criterion, a_rubric, a_transcript
 from tests.unit.web.builders import SAID, a_mixed_transcript, a_scorecard, stored, timed
 
@@ -96,25 +96,6 @@ def test_a_second_of_the_recording_is_an_anchor_once():
     view = transcript_view(spoken(transcript), transcript, a_rubric())
 
     assert ["t=723"] == [t.place for s in view.stretches for t in s.turns if t.place]
-
-
-@pytest.mark.parametrize(
-    ("status", "may_hear", "words"),
-    [
-        ("none", True, "There is no recording"),
-        ("pending", True, "still being made ready"),
-        ("failed", True, "making it failed"),
-        ("present", False, "does not let you hear"),
-    ],
-)
-def test_a_recording_that_cannot_be_heard_is_said(status, may_hear, words):
-    """Never a dead player."""
-    transcript = a_transcript()
-    interview = spoken(transcript, recording=RecordingRef(status=status))
-
-    view = transcript_view(interview, transcript, a_rubric(), may_hear=may_hear)
-
-    assert words in (view.recording or "")
 
 
 def test_who_told_the_sections_is_said():

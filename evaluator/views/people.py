@@ -9,7 +9,7 @@ from evaluator.human import Dismissed, Final, HumanRecord, HumanState, Recommend
 from evaluator.people import Viewer
 from evaluator.storage.reading import StoredScorecard
 from evaluator.storage.requisitions import Requisition
-from evaluator.web.view import AlertView, Anchor, alerts_view, criterion_anchor
+from evaluator.views.scorecard import AlertView, Anchor, alerts_view, criterion_anchor
 from evaluator.words import DISMISSAL_CAUSES, REASON_CODES, RECOMMENDATIONS, counted, percent, visible
 from rubrics.model import LEVELS, Criterion, Rubric
 

@@ -10,7 +10,7 @@ from evaluator.scorecard import Alert, Mean, Scorecard, SectionScore
 from evaluator.storage.reading import StoredScorecard
 from evaluator.transcript import Transcript, Utterance
 from evaluator.verdict import Unscored, Verdict
-from evaluator.web.strip import Strip, strip_of
+from evaluator.views.strip import Strip, strip_of
 from evaluator.words import ADVICE, UNSCORED, clock, counted, iso, percent, reason_words, spread_words, visible
 from rubrics.model import LEVELS, Criterion, Rubric
 
@@ -178,6 +178,7 @@ class ScorecardView:
     rubric_title: str
     run: str | None
     model: str
+    prompt_version: str
     advice: str
     judge_notice: str | None
     superseded_by: str | None
@@ -226,6 +227,7 @@ def scorecard_view(
         rubric_title=visible(rubric.title),
         run=stored.run,
         model=visible(body.provenance.model),
+        prompt_version=visible(body.provenance.prompt_version),
         advice=ADVICE,
         judge_notice=body.provenance.judge_notice,
         superseded_by=stored.superseded_by,
@@ -280,7 +282,9 @@ class _Page:
             next_level=above,
             next_anchor=visible(criterion.anchors[above]) if above is not None else None,
             distribution=_distribution(verdict) if verdict else None,
-            quotes=tuple(self._quote(i) for i in verdict.evidence) if verdict else (),
+            quotes=tuple(quote_of(i, self.evidence.get(i), self.recording) for i in verdict.evidence)
+            if verdict
+            else (),
             dropped=_dropped(result.evidence_dropped),
             rationale=visible(verdict.rationale) if verdict and verdict.rationale else None,
             anchors=tuple(
@@ -288,19 +292,20 @@ class _Page:
             ),
         )
 
-    def _quote(self, utterance_id: str) -> Quote:
-        said = self.evidence.get(utterance_id)
-        unsure = said is not None and said.confidence is not None and said.confidence < CONFIDENCE_SHOWN_BELOW
-        return Quote(
-            id=utterance_id,
-            text=visible(said.text) if said else None,
-            speaker="Candidate",
-            time=_time(said) if said else NO_TIME,
-            time_estimated=said is not None and said.time_estimated,
-            second=None if said is None or said.started_s is None else int(said.started_s),
-            recording=_no_recording(self.recording),
-            doubt=f"speech recognition only {percent(said.confidence or 0)} sure" if said and unsure else None,
-        )
+
+def quote_of(utterance_id: str, said: Utterance | None, recording: RecordingRef) -> Quote:
+    """A cited utterance as it is read. said: None where its words cannot be shown."""
+    unsure = said is not None and said.confidence is not None and said.confidence < CONFIDENCE_SHOWN_BELOW
+    return Quote(
+        id=utterance_id,
+        text=visible(said.text) if said else None,
+        speaker="Candidate",
+        time=_time(said) if said else NO_TIME,
+        time_estimated=said is not None and said.time_estimated,
+        second=None if said is None or said.started_s is None else int(said.started_s),
+        recording=_no_recording(recording),
+        doubt=f"speech recognition only {percent(said.confidence or 0)} sure" if said and unsure else None,
+    )
 
 
 def sections_told(by: SectionsBy | None, transcript: Transcript | None) -> str | None:

@@ -5,7 +5,7 @@ import pytest
 from evaluator.judging import Sampling
 from evaluator.manifest import RecordingRef
 from evaluator.scorecard import Alert, conclude
-from evaluator.web.view import evidence_of, scorecard_json, scorecard_view
+from evaluator.views.scorecard import evidence_of, scorecard_json, scorecard_view
 from tests.factories import AT, MODEL, SAID, a_completion, a_rubric, a_transcript
 from tests.unit.web.builders import (
     a_failed_scorecard,

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluator.web.strip import BARS_HEIGHT, WIDTH, strip_of
+from evaluator.views.strip import BARS_HEIGHT, WIDTH, strip_of
 
 SHARES = st.dictionaries(st.integers(1, 5), st.floats(0, 1), min_size=1)
 

@@ -1,0 +1,56 @@
+"""What operators do to a run: pause, resume, stop, try again what failed; each is logged."""
+
+from sqlalchemy import Connection
+
+from evaluator.errors import Forbidden, UsageFault
+from evaluator.people import Viewer
+from evaluator.storage import audit
+from evaluator.storage.runs import Retried, close_run_named, pause_run, retry_run, unpause_run
+
+REASON_CHARS_MIN, REASON_CHARS_MAX = 5, 500
+
+
+def pause(db: Connection, viewer: Viewer, name: str) -> None:
+    """Nothing more is claimed for the run until it is resumed. NotFound; Forbidden; Conflict: it is closed."""
+    _check(viewer)
+    pause_run(db, name)
+    audit.log(db, viewer, "run.pause", f"run:{name}")
+
+
+def resume(db: Connection, viewer: Viewer, name: str) -> None:
+    """Its interviews are claimed again. NotFound; Forbidden; Conflict: it is closed."""
+    _check(viewer)
+    unpause_run(db, name)
+    audit.log(db, viewer, "run.resume", f"run:{name}")
+
+
+def stop(db: Connection, viewer: Viewer, name: str) -> None:
+    """Ends the run, once; a closed one stays as it is. NotFound; Forbidden."""
+    _check(viewer)
+    close_run_named(db, name, because="stopped")
+    audit.log(db, viewer, "run.stop", f"run:{name}")
+
+
+def retry(
+    db: Connection, viewer: Viewer, name: str, *, reason: str, only_failed: bool, require_consent: bool
+) -> Retried | None:
+    """Tries again what failed, as `retry_run` does; None when there is nothing. NotFound; Forbidden; UsageFault."""
+    _check(viewer)
+    reason = checked_reason(reason)
+    retried = retry_run(db, name, reason=reason, only_failed=only_failed, require_consent=require_consent)
+    detail = {"in": retried.run, "interviews": len(retried.interviews)} if retried else {"interviews": 0}
+    audit.log(db, viewer, "run.retry", f"run:{name}", detail={**detail, "only_failed": only_failed})
+    return retried
+
+
+def checked_reason(text: str, *, what: str = "reason", why: str = "it should go better now") -> str:
+    """The reason on one line; UsageFault when it is too short to be one, or too long."""
+    value = " ".join(text.split())
+    if not REASON_CHARS_MIN <= len(value) <= REASON_CHARS_MAX:
+        raise UsageFault(f"{what}: say in {REASON_CHARS_MIN} to {REASON_CHARS_MAX} characters why {why}")
+    return value
+
+
+def _check(viewer: Viewer) -> None:
+    if not viewer.may_globally("operate_runs"):
+        raise Forbidden("only administrators operate runs")
