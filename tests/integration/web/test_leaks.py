@@ -329,7 +329,11 @@ def shown(answer):
     """All of an answer that one can see, but what is new with every request."""
     own = answer.headers.get("x-request-id", "-").encode()
     headers = {k: v for k, v in answer.headers.items() if k not in {"x-request-id", "date"}}
-    return answer.status_code, headers, answer.content.replace(own, b"REQUEST")
+    body = answer.content.replace(own, b"REQUEST")
+    if "/audit" in answer.request.url.path:  # reading it is logged in it, and its digests are over the time of that
+        body = re.sub(rb"\b[0-9a-f]{64}\b|20\d\d-\d\d-\d\d[T ][0-9:.]+(Z|\+00:00)?", b"", body)
+        headers = {k: v for k, v in headers.items() if k not in {"etag", "content-length"}}
+    return answer.status_code, headers, body
 
 
 def difference(one, other):
@@ -560,7 +564,7 @@ def difference_without(answer):
     """An answer without times, tokens and secrets."""
     status, headers, body = shown(answer)
     kept = {k: v for k, v in headers.items() if k not in {"content-length", "set-cookie"}}
-    body = re.sub(rb"dbr_[A-Za-z0-9_-]+|whsec_[A-Za-z0-9+/=]+", b"", body)
+    body = re.sub(rb"dbr_[A-Za-z0-9_-]+|whsec_[A-Za-z0-9+/=&#;]+", b"", body)
     body = re.sub(rb"20\d\d-\d\d-\d\d[T ][0-9:.]+(Z|\+00:00)?", b"", body)
     return status, kept, re.sub(rb"\b[0-9a-f]{64}\b", b"", body)
 
