@@ -17,94 +17,27 @@ from evaluator.ports import ObjectStore
 from evaluator.storage.database import Database
 from evaluator.storage.runs import Judge
 from evaluator.telling import Sender
+from evaluator.web import api, pages
 from evaluator.web.accounts import Accounts
-from evaluator.web.api import audit as audit_api
-from evaluator.web.api import compare as compare_api
-from evaluator.web.api import document as api_document
-from evaluator.web.api import exports as export_api
-from evaluator.web.api import interviews as interview_api
-from evaluator.web.api import mine as my_api
-from evaluator.web.api import operating as operating_api
-from evaluator.web.api import recordings as recording_api
-from evaluator.web.api import records as record_api
-from evaluator.web.api import requisitions as requisition_api
-from evaluator.web.api import reviewers as reviewer_api
-from evaluator.web.api import rubrics as rubric_api
-from evaluator.web.api import runs as run_api
-from evaluator.web.api import scorecards as scorecard_api
-from evaluator.web.api import webhooks as webhook_api
 from evaluator.web.entrance import Entrance
 from evaluator.web.guard import TOO_LARGE, Guard
 from evaluator.web.identity import ONE_MACHINE, Access, login_address
 from evaluator.web.oidc import CALLBACK, OpenIdLogin
-from evaluator.web.pages import (
-    InterviewPages,
-    RequisitionPages,
-    RubricPages,
-    RunPages,
-    ScorecardPages,
-    ServicePages,
-    Site,
-    TranscriptPages,
-)
-from evaluator.web.pages import assigning as assigning_pages
-from evaluator.web.pages import audit as audit_pages
-from evaluator.web.pages import compare as compare_pages
-from evaluator.web.pages import decisions as decision_pages
-from evaluator.web.pages import exports as export_pages
-from evaluator.web.pages import health as health_pages
-from evaluator.web.pages import operating as operating_pages
-from evaluator.web.pages import recordings as recording_pages
-from evaluator.web.pages import requisition as requisition_pages
-from evaluator.web.pages import reviews as review_pages
-from evaluator.web.pages import webhooks as webhook_pages
+from evaluator.web.pages.site import Site
 from evaluator.web.problems import Problem, Refusal, problem_of, respond, wants_json
 from evaluator.web.rights import (
     SAFE,
     DatabaseGate,
     Globally,
-    InRequisition,
     Public,
     SignedIn,
-    Somewhere,
     add,
-    of_interview,
-    of_scorecard,
     open_gate,
     routes,
 )
 from evaluator.words import ADVICE, iso, utc, visible
 
 POST = ("POST",)
-# Each module says its own routes and what they need; the order is that of matching.
-ATTACHED: tuple[Callable[[FastAPI, Site], None], ...] = (
-    recording_pages.attach,
-    recording_api.attach,
-    audit_pages.attach,
-    audit_api.attach,
-    review_pages.attach,
-    decision_pages.attach,
-    export_pages.attach,
-    export_api.attach,
-    compare_pages.attach,
-    compare_api.attach,
-    record_api.attach,
-    requisition_pages.attach,
-    requisition_api.attach,
-    assigning_pages.attach,
-    reviewer_api.attach,
-    operating_pages.attach,
-    operating_api.attach,
-    webhook_pages.attach,
-    webhook_api.attach,
-    interview_api.attach,
-    scorecard_api.attach,
-    rubric_api.attach,
-    run_api.attach,
-    my_api.attach,
-    api_document.attach,
-    health_pages.attach,
-)
 STATIC_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
 
 
@@ -151,10 +84,9 @@ def create_app(
         queue_length=queue_length,
     )
     _add_static(app)
-    _add_pages(app, site)
     _add_entrance(app, entrance)
     _add_accounts(app, Accounts(site=site, access=access))
-    for attach in ATTACHED:
+    for attach in (*pages.ATTACHED, *api.ATTACHED):
         attach(app, site)
     # Fails here, not later, should a route have come in unguarded. A page links only to what is served.
     templates.globals["served"] = frozenset(route.path for route in routes(app))
@@ -178,38 +110,6 @@ def _templates() -> Environment:
     environment.filters.update(utc=utc, iso=iso, visible=visible)
     environment.globals["advice"] = ADVICE
     return environment
-
-
-def _add_pages(app: FastAPI, site: Site) -> None:
-    service, rubrics, requisitions = ServicePages(site=site), RubricPages(site=site), RequisitionPages(site=site)
-    runs, transcripts = RunPages(site=site), TranscriptPages(site=site)
-    in_interview, somewhere = InRequisition("see_interviews", of_interview), Somewhere("see_interviews")
-    see_rubrics, see_runs = Globally("see_rubrics"), Globally("see_runs")
-    for path, handler, needs in (
-        ("/", service.home, Public()),
-        ("/livez", service.livez, Public()),
-        ("/version", service.version_of, Public()),
-        ("/interviews/{interview_id}/transcript", transcripts.transcript, in_interview),
-        ("/rubrics", rubrics.rubrics, see_rubrics),
-        ("/rubrics/{rubric_id}", rubrics.newest, see_rubrics),
-        ("/rubrics/{rubric_id}/{version}", rubrics.rubric, see_rubrics),
-        ("/runs", runs.runs, see_runs),
-        ("/runs/{name}.json", runs.run_data, see_runs),  # before the page, which would match it too
-        ("/runs/{name}", runs.run, see_runs),
-        ("/requisitions", requisitions.requisitions, somewhere),
-    ):
-        add(app, path, handler, needs=needs)
-    _add_interviews(app, InterviewPages(site=site), ScorecardPages(site=site))
-
-
-def _add_interviews(app: FastAPI, interviews: InterviewPages, scorecards: ScorecardPages) -> None:
-    in_interview, in_scorecard = (InRequisition("see_interviews", place) for place in (of_interview, of_scorecard))
-    add(app, "/interviews", interviews.interviews, needs=Somewhere("see_interviews"))
-    add(app, "/interviews/{interview_id}", interviews.interview, needs=in_interview)
-    add(app, "/scorecards/{ref}.json", scorecards.scorecard_data, needs=in_scorecard)  # before the page, as above
-    add(app, "/scorecards/{ref}", scorecards.scorecard, needs=in_scorecard)
-    add(app, "/views", interviews.save_view, needs=SignedIn(), methods=POST)
-    add(app, "/views/{view_id}/delete", interviews.delete_view, needs=SignedIn(), methods=POST)
 
 
 def _add_static(app: FastAPI) -> None:

@@ -1,22 +1,49 @@
 """The pages: each gathers from PostgreSQL and the store, builds a view, and renders it."""
 
-from evaluator.web.pages.interviews import PAGE_LENGTH, InterviewPages
-from evaluator.web.pages.requisitions import RequisitionPages
-from evaluator.web.pages.rubrics import RubricPages
-from evaluator.web.pages.runs import RunPages
-from evaluator.web.pages.scorecards import ScorecardPages
-from evaluator.web.pages.service import ServicePages
-from evaluator.web.pages.site import Site
-from evaluator.web.pages.transcripts import TranscriptPages
+from collections.abc import Callable
 
-__all__ = [
-    "PAGE_LENGTH",
-    "InterviewPages",
-    "RequisitionPages",
-    "RubricPages",
-    "RunPages",
-    "ScorecardPages",
-    "ServicePages",
-    "Site",
-    "TranscriptPages",
-]
+from fastapi import FastAPI
+
+from evaluator.web.pages import (
+    assigning,
+    audit,
+    compare,
+    decisions,
+    exports,
+    health,
+    interviews,
+    operating,
+    recordings,
+    requisition,
+    requisitions,
+    reviews,
+    rubrics,
+    runs,
+    scorecards,
+    service,
+    transcripts,
+    webhooks,
+)
+from evaluator.web.pages.site import Site
+
+# Each module says its own routes and what they need; the order is that of matching.
+ATTACHED: tuple[Callable[[FastAPI, Site], None], ...] = (
+    service.attach,
+    interviews.attach,
+    scorecards.attach,
+    transcripts.attach,
+    rubrics.attach,
+    runs.attach,
+    requisitions.attach,
+    recordings.attach,
+    audit.attach,
+    reviews.attach,
+    decisions.attach,
+    exports.attach,
+    compare.attach,
+    requisition.attach,
+    assigning.attach,
+    operating.attach,
+    webhooks.attach,
+    health.attach,
+)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlencode
 
-from fastapi import Form, Path, Request
+from fastapi import FastAPI, Form, Path, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import Connection
 from starlette.datastructures import QueryParams
@@ -38,7 +38,7 @@ from evaluator.web.list_query import (
 )
 from evaluator.web.listing import STATES, InterviewLine, interview_line, interview_view
 from evaluator.web.pages.site import Site, checked_name
-from evaluator.web.rights import AsVisit
+from evaluator.web.rights import AsVisit, InRequisition, SignedIn, Somewhere, add, of_interview
 
 PAGE_LENGTH = 50  # interviews
 CHOSEN_MAX = 50  # that an address carries from page to page
@@ -156,3 +156,13 @@ def _person(viewer: Viewer) -> int:
     if viewer.person_id is None:
         raise UsageFault("a saved view belongs to a person; a command line has none")
     return viewer.person_id
+
+
+def attach(app: FastAPI, site: Site) -> None:
+    """The routes of these pages."""
+    pages = InterviewPages(site=site)
+    add(app, "/interviews", pages.interviews, needs=Somewhere("see_interviews"))
+    needs = InRequisition("see_interviews", of_interview)
+    add(app, "/interviews/{interview_id}", pages.interview, needs=needs)
+    add(app, "/views", pages.save_view, needs=SignedIn(), methods=("POST",))
+    add(app, "/views/{view_id}/delete", pages.delete_view, needs=SignedIn(), methods=("POST",))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from urllib.parse import quote
 
+from fastapi import FastAPI
 from fastapi.responses import RedirectResponse, Response
 
 from evaluator.errors import NotFound, UsageFault
@@ -12,7 +13,7 @@ from evaluator.storage.calibrations import calibration_history
 from evaluator.storage.interviews import load_rubric
 from evaluator.storage.reading import ReleasedRubric, released
 from evaluator.web.pages.site import Site, checked_name
-from evaluator.web.rights import AsVisit
+from evaluator.web.rights import AsVisit, Globally, add
 from evaluator.web.rubric_view import changes_view, rubric_view
 from rubrics.library import version_key
 
@@ -66,3 +67,11 @@ class RubricPages:
 
 def _newest_first(versions: Sequence[ReleasedRubric]) -> list[ReleasedRubric]:
     return sorted(versions, key=lambda r: version_key(r.version), reverse=True)
+
+
+def attach(app: FastAPI, site: Site) -> None:
+    """The routes of these pages."""
+    pages, needs = RubricPages(site=site), Globally("see_rubrics")
+    add(app, "/rubrics", pages.rubrics, needs=needs)
+    add(app, "/rubrics/{rubric_id}", pages.newest, needs=needs)
+    add(app, "/rubrics/{rubric_id}/{version}", pages.rubric, needs=needs)

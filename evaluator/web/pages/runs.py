@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from fastapi import FastAPI
 from fastapi.responses import Response
 
 from evaluator.storage.watching import (
@@ -14,7 +15,7 @@ from evaluator.storage.watching import (
     runs_seen,
 )
 from evaluator.web.pages.site import Site, checked_name
-from evaluator.web.rights import AsVisit
+from evaluator.web.rights import AsVisit, Globally, add
 from evaluator.web.run_view import compared_lines, run_json, run_line, run_view, timeline_length
 from evaluator.web.sparkline import bin_width
 
@@ -65,3 +66,11 @@ class RunPages:
         with self.site.database.begin() as db:
             run = run_seen(db, visit.viewer, checked_name("run", name))
         return self.site.data(run_json(run))
+
+
+def attach(app: FastAPI, site: Site) -> None:
+    """The routes of these pages."""
+    pages, needs = RunPages(site=site), Globally("see_runs")
+    add(app, "/runs", pages.runs, needs=needs)
+    add(app, "/runs/{name}.json", pages.run_data, needs=needs)  # before the page, which would match it too
+    add(app, "/runs/{name}", pages.run, needs=needs)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from fastapi import FastAPI
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import Connection
 
@@ -19,7 +20,7 @@ from evaluator.views.people import agreement_words, locked_view, people_view, su
 from evaluator.views.scorecard import ScorecardView, scorecard_json, scorecard_view
 from evaluator.web.listing import standing
 from evaluator.web.pages.site import Site, checked_name
-from evaluator.web.rights import AsVisit
+from evaluator.web.rights import AsVisit, InRequisition, add, of_scorecard
 from evaluator.words import iso
 
 Neighbours = tuple[str | None, str | None]  # interviews before and after
@@ -142,3 +143,10 @@ def _locked_json(found: Dossier) -> dict[str, Any]:
         "ai_visible": False,
         "locked": LOCKED,
     }
+
+
+def attach(app: FastAPI, site: Site) -> None:
+    """The routes of these pages."""
+    pages, needs = ScorecardPages(site=site), InRequisition("see_interviews", of_scorecard)
+    add(app, "/scorecards/{ref}.json", pages.scorecard_data, needs=needs)  # before the page, which would match it too
+    add(app, "/scorecards/{ref}", pages.scorecard, needs=needs)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from fastapi import FastAPI
 from fastapi.responses import Response
 from sqlalchemy import Connection
 
@@ -12,7 +13,7 @@ from evaluator.storage.reading import find_spoken
 from evaluator.views.printed import printed
 from evaluator.web.pages.site import Site, checked_name
 from evaluator.web.recording import player_of, unheard_words
-from evaluator.web.rights import AsVisit
+from evaluator.web.rights import AsVisit, InRequisition, add, of_interview
 from evaluator.web.transcript_view import transcript_view
 
 
@@ -61,3 +62,9 @@ def _newest(db: Connection, interview_id: str) -> Dossier | None:
         return dossier(db, interview_id)
     except NotFound:
         return None
+
+
+def attach(app: FastAPI, site: Site) -> None:
+    """The routes of these pages."""
+    needs = InRequisition("see_interviews", of_interview)
+    add(app, "/interviews/{interview_id}/transcript", TranscriptPages(site=site).transcript, needs=needs)

@@ -13,7 +13,7 @@ from evaluator.errors import Conflict
 from evaluator.storage.idempotency import forget_old
 from evaluator.web.api.conventions import answer, idempotent
 from evaluator.web.app import create_app
-from evaluator.web.pages import Site
+from evaluator.web.pages.site import Site
 from evaluator.web.rights import AsVisit, SignedIn, add
 from tests.fakes import MemoryStore
 from tests.integration.web.conftest import LOOPBACK, a_person, a_token

@@ -6,7 +6,7 @@ from evaluator.errors import StoreUnavailable
 from evaluator.evaluation import Quarantine
 from evaluator.storage import evaluations
 from evaluator.storage.interviews import reject
-from evaluator.web.pages import PAGE_LENGTH
+from evaluator.web.pages.interviews import PAGE_LENGTH
 from tests.factories import MODEL
 from tests.integration.storage.builders import change
 from tests.integration.web.world import NAME, Outline, World, text_of
