@@ -11,7 +11,7 @@ export EXTRA
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap browser demo test bench-pages chaos fuzz-api fuzz-formats injections judge-eval agent-eval train-judge lint check clean
+.PHONY: help bootstrap browser demo test bench-pages chaos fuzz-api fuzz-formats injections judge-eval agent-eval train-judge pictures lint check clean
 
 help:
 	@echo "make demo          set up, score simulated interviews, serve the pages until Ctrl-C (ONCE=1: exit after the table)"
@@ -23,6 +23,7 @@ help:
 	@echo "make judge-eval    how far a judge finds again what simulated candidates were made to express"
 	@echo "make agent-eval    how the live agent leads simulated candidates of every kind (SEEDS=10)"
 	@echo "make train-judge   train the demonstration judge again (MINUTES=120), from the banks to the weights, and install it"
+	@echo "make pictures      take the pictures of docs/pictures anew, from the demonstration's own interviews"
 	@echo "make fuzz-api      send right and wrong values to every operation of the API (EXAMPLES=100)"
 	@echo "make fuzz-formats  damage transcript files of every kind (MUTATIONS=10000 SEED=1)"
 	@echo "make clean         remove .venv and caches; the data in .debrief stays"
@@ -35,8 +36,14 @@ bootstrap:
 demo: bootstrap
 	@exec $(BIN)/debrief demo $(if $(ONCE),--once)
 
+# Two at a time, but for those that load the whole machine (the engine, a fleet): those run alone, after the others.
 test: bootstrap browser
+ifdef TESTS
 	@exec $(BIN)/python -m pytest $(TESTS)
+else
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not vllm and not chaos"
+	@$(BIN)/python -m pytest -m "vllm or chaos"
+endif
 
 # The tests of the pages need Chromium: installed where that may be (root on Debian), else this fails and says how.
 # Unit tests alone (make test TESTS=tests/unit) need none.
@@ -66,6 +73,10 @@ fuzz-formats: bootstrap
 
 injections: bootstrap
 	@exec $(BIN)/python -m tests.injections $(if $(JUDGE),--judge $(JUDGE)) $(if $(MODEL),--model $(MODEL)) $(if $(INTERVIEWS),--interviews $(INTERVIEWS)) $(if $(SEED),--seed $(SEED))
+
+pictures: bootstrap
+	@$(BIN)/python -m tests.browser
+	@exec $(BIN)/python -m tests.pictures
 
 lint: bootstrap
 	$(BIN)/ruff format --check .

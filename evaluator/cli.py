@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "import": ("intake", "import_files"),
     "intake": ("intake", "intake_command"),
     "run": ("runs", "app"),
+    "interview": ("interviews", "app"),
     "scorecard": ("scorecards", "app"),
     "compare": ("compare", "compare"),
     "review": ("reviewers", "app"),

@@ -34,6 +34,7 @@ from evaluator.layout import (
     INTERVIEWS,
     archived_manifest_key,
     manifest_key,
+    open_key,
     rejected_manifest_key,
 )
 from evaluator.manifest import CONSENT_DENIED, MANIFEST_BYTES_MAX, Manifest, parse_manifest, settled
@@ -184,8 +185,17 @@ def _take_in_object(
     _archive(store, manifest, data)
     with database.begin() as db:
         outcome = _write(db, manifest)
+    _no_longer_open(store, manifest)
     current.remove(store, key)
     return (outcome,)
+
+
+def _no_longer_open(store: ObjectStore, manifest: Manifest) -> None:
+    """Removes what says that the interview is going on; no reason to wait where that is not allowed."""
+    try:
+        store.delete(open_key(manifest.interview_id))
+    except StoreForbidden as error:
+        log.warning("interview %s stays among the open ones: %s", manifest.interview_id, error)
 
 
 def _write(db: Connection, manifest: Manifest) -> str:
@@ -246,7 +256,8 @@ def prove_objects(store: ObjectStore, manifest: Manifest) -> None:
     if transcript.digest != manifest.transcript.sha256:
         raise ManifestFault(f"{where} is not spelled canonically, so its digest does not name its content")
     spoke = any(turn.speaker == "candidate" for turn in transcript.turns)
-    if not spoke and manifest.consent.status not in CONSENT_DENIED:
+    # One that broke off before the first answer is shown as that, and is not scored.
+    if not spoke and manifest.consent.status not in CONSENT_DENIED and manifest.ending != "incomplete":
         raise TranscriptFault(f"{where} has no turn of the candidate")
 
 

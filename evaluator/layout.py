@@ -6,6 +6,7 @@ from datetime import datetime
 from evaluator.errors import ManifestFault
 from evaluator.values import ID_PATTERN
 
+OPEN = "open/"
 INBOX = "inbox/"
 INBOX_REJECTED = "inbox-rejected/"
 INTERVIEWS = "interviews/"
@@ -51,7 +52,12 @@ def turn_key(interview_id: str, seq: int) -> str:
 
 def open_key(interview_id: str) -> str:
     """`open/{interview_id}.json`: an interview is going on."""
-    return f"open/{checked(interview_id)}.json"
+    return f"{OPEN}{checked(interview_id)}.json"
+
+
+def consent_key(interview_id: str, seq: int) -> str:
+    """What the candidate said of the consent after the interview began: withdrawn, or given again."""
+    return f"{INTERVIEWS}{checked(interview_id)}/consent/{seq:06d}.json"
 
 
 def speech_prefix() -> str:
@@ -77,6 +83,16 @@ def egress_prefix(interview_id: str) -> str:
 def egress_key(interview_id: str, egress_id: str, status: str) -> str:
     """One of its reports; the same one twice has the same name."""
     return f"{egress_prefix(interview_id)}{checked(egress_id)}-{checked(status)}.json"
+
+
+def accounts_prefix(interview_id: str) -> str:
+    """What the live agent's models and voices did in an interview."""
+    return f"{INTERVIEWS}{checked(interview_id)}/account-"
+
+
+def account_key(interview_id: str, ended_at: datetime) -> str:
+    """One such account; an interview that a crash cut in two has two of them."""
+    return f"{accounts_prefix(interview_id)}{ended_at:%Y%m%dT%H%M%S.%f}.json"
 
 
 def untold_recordings_prefix() -> str:

@@ -44,6 +44,9 @@ class Consent(Frozen):
 
 CONSENT_DENIED = frozenset({"refused", "withdrawn"})
 
+Ending = Literal["finished", "stopped", "silent", "incomplete"]
+"""How a live interview ended: by its plan; as the candidate wished; nobody was heard any more; it broke off."""
+
 
 def consent_after(known: Consent, new: Consent) -> Consent:
     """What holds of two statements of which `new` was received later: the one made later, by their own dates.
@@ -102,10 +105,17 @@ class Manifest(Frozen):
     recording: RecordingRef = RecordingRef(status="none")
     agent_version: Annotated[str, Field(max_length=64, pattern=PRINTABLE)]  # or the importer and its version
     sections_by: SectionsBy | None = None  # null: sections whole, or marked by the live agent as it spoke
+    ending: Ending | None = None  # null: an import, or a manifest from before it was told
+    sections_reached: Annotated[int, Field(ge=0)] | None = None  # of the rubric, in its order; null with `ending`
+    wants_person: bool = False  # the candidate asked for a person
 
     def to_bytes(self) -> bytes:
         """The canonical JSON; what came after the first release stands in it only where it says something."""
-        return canonical(self.model_dump(mode="json", exclude={"sections_by"} if self.sections_by is None else None))
+        silent = {name for name in _LATER if getattr(self, name) == Manifest.model_fields[name].default}
+        return canonical(self.model_dump(mode="json", exclude=silent))
+
+
+_LATER = ("sections_by", "ending", "sections_reached", "wants_person")  # fields that came after the first release
 
 
 def settled(manifests: Sequence[Manifest]) -> Manifest:

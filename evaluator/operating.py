@@ -1,10 +1,11 @@
-"""What operators do to a run: pause, resume, stop, try again what failed; each is logged."""
+"""What operators do to runs and interviews: pause, resume, stop, try again, release; each is logged."""
 
 from sqlalchemy import Connection
 
 from evaluator.errors import Forbidden, UsageFault
 from evaluator.people import Viewer
 from evaluator.storage import audit
+from evaluator.storage.interviews import Released, release
 from evaluator.storage.runs import Retried, close_run_named, pause_run, retry_run, unpause_run
 
 REASON_CHARS_MIN, REASON_CHARS_MAX = 5, 500
@@ -41,6 +42,19 @@ def retry(
     detail = {"in": retried.run, "interviews": len(retried.interviews)} if retried else {"interviews": 0}
     audit.log(db, viewer, "run.retry", f"run:{name}", detail={**detail, "only_failed": only_failed})
     return retried
+
+
+def release_interview(db: Connection, viewer: Viewer, interview_id: str, *, reason: str) -> Released:
+    """Lets an interview that broke off be scored as far as it went; the next run takes it up.
+
+    NotFound; Forbidden; Conflict: it did not break off; UsageFault: no reason.
+    """
+    _check(viewer)
+    reason = checked_reason(reason, why="what there is of it should be scored")
+    released = release(db, interview_id)
+    detail = {"reason": reason, "transcript": released.transcript_sha256}
+    audit.log(db, viewer, "interview.release", f"interview:{interview_id}", released.requisition, detail)
+    return released
 
 
 def checked_reason(text: str, *, what: str = "reason", why: str = "it should go better now") -> str:

@@ -63,6 +63,10 @@ class Settings(BaseSettings):
         default="", max_length=64, description="this machine's name in the accounts; its host name if empty"
     )
 
+    abandoned_minutes: int = Field(
+        default=30, ge=1, le=10_080, description="without a word for so long, a live interview is closed as incomplete"
+    )
+
     web_host: str = Field(default="127.0.0.1", description="beyond loopback only with a login provider (OIDC)")
     web_port: int = Field(default=8321, ge=0, le=65_535)
     web_url: str | None = Field(
@@ -87,6 +91,34 @@ class Settings(BaseSettings):
     )
     session_idle_minutes: int = Field(default=60, ge=1, le=1_440, description="unused for so long, a login ends")
     session_hours: int = Field(default=12, ge=1, le=168, description="after so long, every login ends")
+
+    livekit_url: str | None = Field(
+        default=None,
+        max_length=500,
+        pattern=r"^(wss?|https?)://[^\s/?#@]+/?$",
+        description="the LiveKit server of the live agent, wss://livekit.example.org",
+    )
+    livekit_api_key: SecretStr | None = Field(default=None, description="names the secret below")
+    livekit_api_secret: SecretStr | None = Field(default=None, description="opens rooms, and signs LiveKit's webhooks")
+    agent_name: str = Field(
+        default="debrief-interviewer",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
+        description="what rooms dispatch the agent by",
+    )
+    agent_provider: str = Field(
+        default="cascade",
+        max_length=64,
+        description="who hears and speaks: cascade, openai-realtime, grok, gemini-live or nova-sonic",
+    )
+    agent_model: str = Field(default="", max_length=200, description="its model; its own default if empty")
+    agent_voice: str = Field(default="", max_length=200, description="its voice; its own default if empty")
+    agent_url: str = Field(default="", max_length=500, description="another endpoint with the same protocol")
+    agent_models: Path | None = Field(
+        default=None, description="a YAML or JSON file: which model adds what to the script; none if unset"
+    )
+    agent_voices: Path | None = Field(
+        default=None, description="a YAML or JSON file: voices of phrases that are spoken beforehand"
+    )
 
     @property
     def rubric_folders(self) -> tuple[Path, ...]:

@@ -165,12 +165,12 @@ def _revealed(value: SecretStr | None) -> str | None:
 def environment(settings: Settings) -> dict[str, str]:
     """The variables that give a child process these settings; with secrets, so never for a log.
 
-    What only the pages need stays here: a worker logs nobody in.
+    What only the pages and the live agent need stays here: a worker logs nobody in and opens no rooms.
     """
     values = {}
     for name in Settings.model_fields:
         value = getattr(settings, name)
-        if value is not None and not name.startswith("oidc_"):
+        if value is not None and not name.startswith(("oidc_", "livekit_", "agent_")):
             plain = value.get_secret_value() if isinstance(value, SecretStr) else value
             values[f"DEBRIEF_{name.upper()}"] = str(plain)
     return values

@@ -52,6 +52,7 @@ FAILURES = {
     "lease_expired": "The worker stopped answering.",
     "bug": "The scoring program failed in a way it does not know.",
     "consent": "There is no consent to score it.",
+    "incomplete": "The interview broke off, and nobody has released what there is of it.",
 }
 
 _HIDDEN_KEPT = frozenset("\t\n\u00ad\u061c\u200c\u200d\u200e\u200f")  # marks that honest text in many scripts needs

@@ -7,14 +7,16 @@ word for word what to say.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from typing import Any
 
-from livekit.agents import Agent, AgentSession, StopResponse, llm
+from livekit import rtc
+from livekit.agents import Agent, AgentSession, StopResponse, inference, llm
 from livekit.agents.voice import ConversationItemAddedEvent, ModelSettings, UserStateChangedEvent
 
 from live_agent.conducting import Effect
 from live_agent.interview import Interview
+from live_agent.speech.playing import PhrasePlayer
 
 log = logging.getLogger(__name__)
 
@@ -35,18 +37,37 @@ class NoModelOfItsOwn(llm.LLM[Any]):
 def session_of(**parts: Any) -> AgentSession[None]:
     """A session for an interview over these parts of a provider (stt, tts, vad, or llm for speech-to-speech).
 
-    Nothing is generated before a turn is over: an answer that goes on would be answered twice.
+    Nothing is generated before a turn is over: an answer that goes on would be answered twice. When a turn is over is
+    found on this machine: the framework's own choice may send the candidate's voice to LiveKit's cloud, which nobody
+    was asked about.
     """
-    turns = {"preemptive_generation": {"enabled": False}}
+    turns = {
+        "preemptive_generation": {"enabled": False},
+        "turn_detection": inference.TurnDetector(version="v1-mini"),
+        "interruption": {"mode": "vad"},
+    }
     return AgentSession(**{"llm": NoModelOfItsOwn(), "turn_handling": turns, "user_away_timeout": SILENCE_S, **parts})
 
 
 class InterviewAgent(Agent):
     """Leads one interview in a session."""
 
-    def __init__(self, interview: Interview, *, act: Act | None = None, clock: Callable[[], float]) -> None:
-        """act: does what the interview wants done in the room (pause the recording, ...). clock: seconds since 1970."""
+    def __init__(
+        self,
+        interview: Interview,
+        *,
+        act: Act | None = None,
+        agreed: Callable[[], Awaitable[None]] | None = None,
+        phrases: PhrasePlayer | None = None,
+        clock: Callable[[], float],
+    ) -> None:
+        """act: does what the interview wants done in the room (pause the recording, ...). clock: seconds since 1970.
+
+        agreed: runs once, behind the conversation, when there is a consent. phrases: plays what was spoken beforehand.
+        """
         super().__init__(instructions="")
+        self._agreed = agreed
+        self._phrases = phrases
         self._interview = interview
         self._act = act
         self._clock = clock
@@ -60,6 +81,7 @@ class InterviewAgent(Agent):
         self._began = self._clock()
         self.session.on("conversation_item_added", self._noted)
         self.session.on("user_state_changed", self._changed)
+        self._note_consent()
         await self._say(self._interview.reply.text)
 
     async def llm_node(self, chat_ctx: llm.ChatContext, tools: list[llm.Tool], model_settings: ModelSettings) -> str:
@@ -78,8 +100,24 @@ class InterviewAgent(Agent):
         await self._say(await self._answer(new_message))
         raise StopResponse
 
+    async def tts_node(self, text: AsyncIterable[str], model_settings: ModelSettings) -> AsyncIterator[rtc.AudioFrame]:
+        """The reply as sound: phrases that were spoken beforehand from the cache, the rest by the session's voice."""
+        if self._phrases is None:
+            async for frame in Agent.default.tts_node(self, text, model_settings):
+                yield frame
+            return
+        voice = self.session.tts
+        rate = None if voice is None else voice.sample_rate  # one rate for a whole turn
+        for piece in self._phrases.pieces("".join([chunk async for chunk in text])):
+            frames = await self._phrases.frames(piece, rate)
+            if frames is None:
+                async for frame in Agent.default.tts_node(self, _once(piece.text), model_settings):
+                    yield frame
+            for frame in frames or ():
+                yield frame
+
     async def settle(self) -> None:
-        """Waits until everything that was said is kept."""
+        """Waits until everything that was said is kept; the session may be over."""
         async with self._busy:
             await self._note_all()
 
@@ -93,9 +131,18 @@ class InterviewAgent(Agent):
                 ended_s=ended,
                 confidence=message.transcript_confidence,
             )
+            self._note_consent()
             for effect in effects:
                 await self._do(effect)
         return words
+
+    def _note_consent(self) -> None:
+        """Once, as soon as there is a consent that nobody is about to take back."""
+        conduct = self._interview.reply.conduct
+        agreed = conduct.position.stage not in ("start", "consent") and conduct.pending != "withdraw"
+        if self._agreed is not None and agreed and self._interview.ended != "withdrawn":
+            begin, self._agreed = self._agreed, None
+            self._start(begin())
 
     async def _do(self, effect: Effect) -> None:
         if self._act is not None:
@@ -140,7 +187,7 @@ class InterviewAgent(Agent):
             await self._interview.spoke(
                 item.text_content or "", started_s=started, ended_s=ended, interrupted=item.interrupted
             )
-            if self._interview.ended is not None:
+            if self._interview.ended is not None and self._activity is not None:  # not over yet
                 self.session.shutdown(drain=True)
 
     def _times(self, message: llm.ChatMessage) -> tuple[float, float]:
@@ -152,6 +199,10 @@ class InterviewAgent(Agent):
 
     def _since(self, moment: float) -> float:
         return round(max(0.0, moment - self._began), 3)
+
+
+async def _once(text: str) -> AsyncIterator[str]:
+    yield text
 
 
 def _newest(chat_ctx: llm.ChatContext, role: str) -> llm.ChatMessage | None:

@@ -124,8 +124,9 @@ def replay(plan: Plan, turns: Sequence[Turn], instructs: Callable[[Turn], bool])
                 found = Replayed(reply=reply, before=None)
             found, unspoken = Replayed(reply=found.reply, before=None), False
             continue
-        going_on = found.before is not None
-        base, text = (found.before or found.reply), f"{found.heard} {turn.text}" if going_on else turn.text
+        # What is said from a wish to withdraw until it is answered is not kept: the answer stands alone.
+        unheard = found.before if found.reply.conduct.pending != "withdraw" else None
+        base, text = (unheard or found.reply), f"{found.heard} {turn.text}" if unheard is not None else turn.text
         hearing = hear(text, asked_consent=base.conduct.position.stage == "consent")
         reply = respond(plan, base.conduct, hearing, turn.ended_s or 0.0, text, instructs=instructs(turn))
         found, unspoken = Replayed(reply=reply, before=base, heard=text), True

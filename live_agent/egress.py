@@ -5,6 +5,7 @@ report tells. A report may come before the interview is handed over or after; it
 way, so that whichever comes second brings both together.
 """
 
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -15,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 from livekit import api
 from pydantic import Field, ValidationError
 
-from evaluator.errors import ContentError, ObjectExists, UsageFault
+from evaluator.errors import ContentError, ManifestFault, ObjectExists, UsageFault
 from evaluator.layout import (
     archived_manifests_prefix,
     egress_key,
@@ -29,10 +30,13 @@ from evaluator.manifest import Manifest, RecordingRef, parse_manifest
 from evaluator.ports import ObjectStore, walk
 from evaluator.values import Frozen, Id, canonical
 
+log = logging.getLogger(__name__)
+
 EXTENSION, MEDIA_TYPE = "ogg", "audio/ogg"  # of a recording without pictures
 VIDEO_EXTENSION, VIDEO_MEDIA_TYPE = "mp4", "video/mp4"
 ROOM_PREFIX = "interview-"
 BODY_BYTES_MAX = 256 * 1024
+_PART = re.compile(rf"([0-9A-Za-z]{{1,40}}\.)?({EXTENSION}|{VIDEO_EXTENSION})")
 _NANOSECONDS = 1_000_000_000
 _ROOM = re.compile(rf"{ROOM_PREFIX}([A-Za-z0-9][A-Za-z0-9_.-]{{0,63}})")
 
@@ -46,6 +50,14 @@ _STATUSES: Mapping[int, Status] = {
     api.EgressStatus.EGRESS_FAILED: "failed",
     api.EgressStatus.EGRESS_ABORTED: "failed",
 }
+
+
+class NotSigned(UsageFault):
+    """Raised for an event that is not signed by our LiveKit."""
+
+
+class TooLarge(UsageFault):
+    """Raised for an event beyond BODY_BYTES_MAX."""
 
 
 class Report(Frozen):
@@ -74,17 +86,27 @@ def room_of(interview_id: str) -> str:
     return f"{ROOM_PREFIX}{interview_id}"
 
 
-def request(interview_id: str, store_url: str, *, video: bool = False) -> api.RoomCompositeEgressRequest:
-    """A recording of the whole room, written to the interview's place in the store by the egress service.
-
-    store_url: `s3://bucket/prefix?endpoint=...` as in the settings; UsageFault for a folder, which another machine
-    cannot write to. The egress service has its own rights on the bucket: no key of ours goes with the request.
-    """
+def check_store(store_url: str) -> None:
+    """UsageFault for a store that the egress service, which is another machine, cannot write to."""
     parts = urlsplit(store_url)
     if parts.scheme != "s3" or not parts.netloc:
         raise UsageFault("recordings of a room need a store that the egress service can reach: s3://bucket")
+
+
+def request(
+    interview_id: str, store_url: str, *, video: bool = False, part: str = ""
+) -> api.RoomCompositeEgressRequest:
+    """A recording of the whole room, written to the interview's place in the store by the egress service.
+
+    store_url: `s3://bucket/prefix?endpoint=...` as in the settings; UsageFault for a folder. part: names what was
+    recorded after a pause, so that it does not take the place of what was recorded before. The egress service has its
+    own rights on the bucket: no key of ours goes with the request.
+    """
+    check_store(store_url)
+    parts = urlsplit(store_url)
     endpoint = parse_qs(parts.query).get("endpoint", [""])[0]
-    key = recording_key(interview_id, VIDEO_EXTENSION if video else EXTENSION)
+    extension = VIDEO_EXTENSION if video else EXTENSION
+    key = recording_key(interview_id, f"{part}.{extension}" if part else extension)
     prefix = parts.path.strip("/")
     file = api.EncodedFileOutput(
         file_type=api.EncodedFileType.MP4 if video else api.EncodedFileType.OGG,
@@ -100,14 +122,14 @@ def request(interview_id: str, store_url: str, *, video: bool = False) -> api.Ro
 def received(body: bytes, authorization: str | None, receiver: api.WebhookReceiver) -> Report | None:
     """What a webhook says; None for events that tell of no recording of ours.
 
-    UsageFault for what is not signed by our LiveKit, too large, or unreadable; nothing of it is repeated.
+    NotSigned, TooLarge; UsageFault for a signed one that contradicts itself. Nothing of it is repeated.
     """
     if len(body) > BODY_BYTES_MAX:
-        raise UsageFault(f"the event is {len(body)} bytes; the limit is {BODY_BYTES_MAX}")
+        raise TooLarge(f"the event is {len(body)} bytes; the limit is {BODY_BYTES_MAX}")
     try:
         event = receiver.receive(body.decode(), (authorization or "").removeprefix("Bearer ").strip())
     except Exception:  # noqa: BLE001  the library raises whatever it meets, bare Exception included
-        raise UsageFault("the event is not signed by our LiveKit, or cannot be read") from None
+        raise NotSigned("the event is not signed by our LiveKit, or cannot be read") from None
     room = _ROOM.fullmatch(event.egress_info.room_name)
     if not event.event.startswith("egress_") or room is None:
         return None
@@ -151,10 +173,21 @@ def keep(store: ObjectStore, report: Report) -> bool:
 
 
 def tell_all(store: ObjectStore) -> int:
-    """Tells intake of every recording that it does not know of yet and can be told of now; how many are left."""
+    """Tells intake of every recording that it does not know of yet and can be told of now; how many are left.
+
+    One whose objects cannot be read is left and logged; the others are told all the same.
+    """
     prefix = untold_recordings_prefix()
     waiting = [key.removeprefix(prefix).removesuffix(".json") for key in walk(store, prefix)]
-    return sum(not tell(store, interview_id) for interview_id in waiting)
+    return sum(not _told(store, interview_id) for interview_id in waiting)
+
+
+def _told(store: ObjectStore, interview_id: str) -> bool:
+    try:
+        return tell(store, interview_id)
+    except (ContentError, ManifestFault) as error:
+        log.warning("recording of interview %s: %s", interview_id[:64], error)
+        return False
 
 
 def tell(store: ObjectStore, interview_id: str) -> bool:
@@ -176,8 +209,11 @@ def tell(store: ObjectStore, interview_id: str) -> bool:
 
 
 def recording_of(store: ObjectStore, interview_id: str) -> RecordingRef | None:
-    """What all reports of an interview come to; None when there is none. What is there outweighs what failed."""
-    reports = sorted(reports_of(store, interview_id), key=lambda report: (_WEIGHT[report.status], report.at))
+    """What all reports of an interview come to; None when there is none. What is there outweighs what failed.
+
+    Of two that are there (before and after a pause) the longer one is it; both stay where they are.
+    """
+    reports = sorted(reports_of(store, interview_id), key=_weight)
     return reports[-1].recording if reports else None
 
 
@@ -195,6 +231,10 @@ def reports_of(store: ObjectStore, interview_id: str) -> Iterator[Report]:
 _WEIGHT: Mapping[Status, int] = {"pending": 0, "failed": 1, "present": 2}
 
 
+def _weight(report: Report) -> tuple[int, float, datetime]:
+    return _WEIGHT[report.status], report.seconds or 0.0, report.at
+
+
 def _newest_manifest(store: ObjectStore, interview_id: str) -> Manifest | None:
     """As intake took it in last; None before that."""
     keys = list(walk(store, archived_manifests_prefix(interview_id)))
@@ -204,8 +244,13 @@ def _newest_manifest(store: ObjectStore, interview_id: str) -> Manifest | None:
 
 def _key(interview_id: str, filename: str) -> str:
     """The key within our store: the egress names it with whatever stands before our layout."""
-    for extension in (EXTENSION, VIDEO_EXTENSION):
-        key = recording_key(interview_id, extension)
-        if filename == key or filename.endswith(f"/{key}"):
-            return key
-    raise ValueError("not where it was asked for")
+    place = recording_key(interview_id, EXTENSION).removesuffix(EXTENSION)
+    found = _PART.fullmatch(filename.rpartition(place)[2])
+    if place not in filename or found is None or not _stands_first(place, filename):
+        raise ValueError("not where it was asked for")
+    return place + found[0]
+
+
+def _stands_first(place: str, filename: str) -> bool:
+    before = filename.rpartition(place)[0]
+    return not before or before.endswith("/")

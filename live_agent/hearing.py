@@ -65,7 +65,7 @@ _WITHDRAW = _any(
 _STOP = _any(
     r"\b(?:can|could|may|let's|let us|i'd like to|i would like to|i want to|i need to|i have to|please)\b[^.?!]{0,20}"
     r"\b(?:stop|end|quit|leave|finish|break off)\b"
-    r"(?: (?:here|now|this|the (?:interview|call|conversation|session)|it here))*\s*[.!?]*\s*$",
+    r"(?: (?:here|now|this|the (?:interview|call|conversation|session)|it here|please))*\s*[.!?]*\s*$",
     r"^\W*(?:stop|end) (?:the |this )?(?:interview|call|conversation|session)\b",
     r"\bi(?:'d| would)? (?:don't|do not|no longer) want to (?:continue|go on)\b",
     r"\bi have to go\b",

@@ -6,11 +6,13 @@ It knows nothing of voices, rooms or frameworks. Whoever speaks for it asks `hea
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
+from evaluator.errors import Conflict
 from evaluator.instructions import find
-from evaluator.manifest import Consent, Manifest, RecordingRef
+from evaluator.manifest import CONSENT_DENIED, Consent, Manifest, RecordingRef
+from evaluator.manifest import Ending as HandedOver
 from evaluator.transcript import Turn
 from live_agent.adding import INSTRUCTIONS, SUMMARISE, Kind, addition, secret_words
 from live_agent.conducting import Effect, Ending, Reply, begin, replay, respond, welcome_back
@@ -18,11 +20,20 @@ from live_agent.hearing import check_language, hear
 from live_agent.keeping import Keeper
 from live_agent.memory import CountTokens, Limits, Memory, Said, condensed, remember, summary_due, told
 from live_agent.models import Models, NoModel
-from live_agent.phrases import THANKS
+from live_agent.phrases import CLOSED, THANKS
 from live_agent.plan import CONSENT_VERSION, Plan, plan
 from rubrics.model import Rubric
 
 log = logging.getLogger(__name__)
+
+# As the manifest says it; one that the interview was cut off from says `incomplete`.
+_HANDED_OVER: Mapping[Ending, HandedOver] = {
+    "finished": "finished",
+    "refused": "stopped",
+    "withdrawn": "stopped",
+    "stopped": "stopped",
+    "silent": "silent",
+}
 
 
 class Interview:
@@ -62,6 +73,8 @@ class Interview:
         self._before: Reply | None = None  # what was said before the reply that nobody has heard yet
         self._heard = ""  # what the candidate said since
         self._summary: asyncio.Task[None] | None = None
+        self._resumed_s: float | None = None  # where the times end that were kept before a crash
+        self._shift_s = 0.0  # what is added to the times that we are told
 
     @property
     def ended(self) -> Ending | None:
@@ -69,22 +82,34 @@ class Interview:
         return self.reply.ended
 
     async def resume(self, turns: Sequence[Turn], consent: Consent) -> None:
-        """Goes on from what was kept before a crash; the reply is then what to say to a candidate who is back."""
+        """Goes on from what was kept before a crash; the reply is then what to say to a candidate who is back.
+
+        Conflict: the consent was withdrawn for good, so there is nothing to go on with.
+        """
         found = replay(self.plan, turns, lambda turn: bool(find([turn])))
-        self.reply, self._agreed = welcome_back(found), consent.status == "granted"
+        self.reply, self._agreed = welcome_back(found), True
+        asked_back = self.reply.conduct.pending == "withdraw"
+        if consent.status in CONSENT_DENIED and not asked_back:
+            raise Conflict(f"consent is {consent.status}: the interview does not go on; it can only be closed")
+        self._recorded = not asked_back
+        self.person_wanted = any(hear(t.text).wish == "person" for t in turns if t.speaker == "candidate")
         self._turns = max((int(turn.id.removeprefix("t")) for turn in turns), default=0)
         for turn in turns:
             if turn.speaker != "other":
                 self.memory = remember(self.memory, Said(speaker=turn.speaker, text=turn.text))
+        self._resumed_s = max((turn.ended_s for turn in turns if turn.ended_s is not None), default=0.0)
         await self._keeper.agreed(consent)
+        if asked_back:
+            await self._keeper.withdraw(self._clock())
 
     async def hear(
         self, text: str, *, started_s: float, ended_s: float, confidence: float | None = None
     ) -> tuple[str, tuple[Effect, ...]]:
         """What to say after this turn of the candidate, and what to do; empty text is silence.
 
-        started_s, ended_s: since the interview's first word.
+        started_s, ended_s: since the interview's first word; or, after `resume`, since the first word after it.
         """
+        started_s, ended_s = self._placed(started_s, ended_s)
         if self._before is not None and self._heard:  # our reply was never heard: they had not finished
             self.reply, self._heard = self._before, f"{self._heard} {text}"
         else:
@@ -96,6 +121,7 @@ class Interview:
         self.reply = respond(self.plan, self.reply.conduct, hearing, ended_s, self._heard, instructs=instructs)
         turn = turn.model_copy(update={"section_id": self.reply.answered})
         await self._follow(turn, asked=asked)
+        self._leave_closed()
         if text.strip():
             self.memory = remember(self.memory, Said(speaker="candidate", text=text))
         words = await self._worded() if self.reply.may_add else self.reply.text
@@ -106,6 +132,7 @@ class Interview:
         """What the interviewer really said, as far as it was heard."""
         if not text.strip():
             return
+        started_s, ended_s = self._placed(started_s, ended_s)
         self._before, self._heard = None, ""
         turn = self._turn("interviewer", text, started_s, ended_s, interrupted=interrupted)
         self.memory = remember(self.memory, Said(speaker="interviewer", text=text))
@@ -122,7 +149,16 @@ class Interview:
             self._withdrawn_at = self._clock()  # gone while it was asked back: then it stands
         if not self._agreed:
             return None
-        return await self._keeper.finish(withdrawn_at=self._withdrawn_at, recording=recording)
+        ending: HandedOver = "incomplete" if self.ended is None else _HANDED_OVER[self.ended]
+        return await self._keeper.finish(
+            ending=ending, wants_person=self.person_wanted, withdrawn_at=self._withdrawn_at, recording=recording
+        )
+
+    def _leave_closed(self) -> None:
+        """Says goodbye where the interview was closed while nothing was heard of it."""
+        if self._keeper.closed and self.ended is None:
+            update = {"phrases": (CLOSED,), "effects": (), "ended": "stopped", "may_add": False}
+            self.reply = self.reply.model_copy(update=update)
 
     async def _follow(self, turn: Turn, *, asked: bool) -> None:
         """Keeps the turn as far as it may be, and does what follows from it."""
@@ -136,9 +172,11 @@ class Interview:
         if "pause_recording" in effects:
             await self._keep(turn)
             self._recorded = False
+            await self._keeper.withdraw(self._clock())
             return
         if "resume_recording" in effects:
             self._recorded = True
+            await self._keeper.go_on(self._clock())
         if "withdraw" in effects:
             self._withdrawn_at = self._clock()
         if "note_person" in effects:
@@ -151,6 +189,12 @@ class Interview:
             self._unkept.append(turn)
         elif self._recorded and self._withdrawn_at is None:
             await self._keeper.keep(turn)
+
+    def _placed(self, started_s: float, ended_s: float) -> tuple[float, float]:
+        """The times behind those from before a crash; a break between them is nobody's, and takes no one's time."""
+        if self._resumed_s is not None:
+            self._shift_s, self._resumed_s = (self._resumed_s if started_s < self._resumed_s else 0.0), None
+        return started_s + self._shift_s, ended_s + self._shift_s
 
     def _turn(
         self,

@@ -47,10 +47,15 @@ PERSON_ASKED = _common(
 GOING_ON = _common("going-on", "All right, we go on.")
 AGAIN = _common("again", "Of course. I asked the following.")
 BACK = _common("back", "I am sorry, we were cut off. I asked the following.")
-RESUMED = _common("resumed", "All right, we go on. From here on it is written down, without sound.")
+RESUMED = _common("resumed", "All right, we go on, and from here on it is recorded again.")
 SILENCE = _common("silence", "Take your time. Are you still there?")
 SILENT_AGAIN = _common("silent-again", "I cannot hear you. Let us move on.")
 GONE = _common("gone", "I still cannot hear you, so I end the interview here. What you said so far is kept. Goodbye.")
+CLOSED = _common(
+    "closed",
+    "I am sorry, we were cut off for too long, and this interview has been closed meanwhile. What you said before that "
+    "is kept, and the team will see that we were cut off. Goodbye.",
+)
 NEVER_HEARD = _common("never-heard", "I cannot hear you, so we end here. Nothing was recorded. Goodbye.")
 INSTRUCTED = _common("instructed", "I can only lead this interview. Let us go back to it.")
 NO_MATTER = _common("no-matter", "That is all right, we can leave it out.")
@@ -111,6 +116,7 @@ def phrases(plan: Plan) -> tuple[Phrase, ...]:
         SILENCE,
         SILENT_AGAIN,
         GONE,
+        CLOSED,
         NEVER_HEARD,
         INSTRUCTED,
         NO_MATTER,

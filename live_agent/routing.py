@@ -87,7 +87,7 @@ class Routing(Frozen):
         raise UsageFault(f"there is no task type {name!r}; there are {', '.join(TASK_TYPES)}")
 
 
-_DEFAULTS: Mapping[TaskType, Mapping[str, Any]] = {
+DEFAULTS: Mapping[TaskType, Mapping[str, Any]] = {
     "acknowledgment": {"max_tokens": 50, "temperature": 0.7, "timeout_s": 2.0},
     "interview_turn": {"max_tokens": 150, "temperature": 0.7, "timeout_s": 4.0},
     "deep_follow_up": {"max_tokens": 200, "temperature": 0.6, "timeout_s": 6.0},
@@ -99,7 +99,7 @@ _DEFAULTS: Mapping[TaskType, Mapping[str, Any]] = {
 def one_model(provider: Provider, model: str) -> Routing:
     """Everything by one model of one endpoint: what holds where nothing is configured."""
     choice = Choice(provider="engine", model=model)
-    tasks = {name: Task(choices=(choice,), **values) for name, values in _DEFAULTS.items()}
+    tasks = {name: Task(choices=(choice,), **values) for name, values in DEFAULTS.items()}
     return Routing(providers={"engine": provider}, tasks=tasks)
 
 

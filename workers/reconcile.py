@@ -1,4 +1,6 @@
-"""The reconciler: expires leases, tops up hints, closes runs, takes in the inbox, notifies; any number may run.
+"""The reconciler: expires leases, tops up hints, closes runs and what broke off, takes in the inbox, notifies.
+
+Any number may run.
 
 Each step is bounded, stands alone in its transaction, and is done by whoever gets its advisory lock; others skip it.
 So it may be killed at any point: what was not committed did not happen, and the next tick finds it again. Intake goes
@@ -10,19 +12,24 @@ import os
 import threading
 import time
 import traceback
+import weakref
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 from evaluator import __version__
 from evaluator.errors import DebriefError, Unavailable
 from evaluator.intake import IntakeReport, intake
+from evaluator.ports import ObjectStore
 from evaluator.settings import Settings
+from evaluator.storage.database import clock
 from evaluator.storage.evaluations import due, expire_leases, gone, seen, slots_alive
 from evaluator.storage.idempotency import forget_old
 from evaluator.storage.locks import Step, try_lock
 from evaluator.storage.runs import close_runs
 from evaluator.values import Frozen
 from evaluator.wiring import Services
+from live_agent.closing import Closer, ClosingReport
 from workers.node import node_name
 from workers.notices import NoticesReport, send_notices
 
@@ -39,6 +46,7 @@ class TickReport(Frozen):
     expired: int = 0
     hints: int = 0
     closed: int = 0
+    abandoned: ClosingReport = ClosingReport()
     intake: IntakeReport = IntakeReport()
     notices: NoticesReport = NoticesReport()
     failed: tuple[str, ...] = ()  # steps that could not be done
@@ -52,7 +60,9 @@ def tick(services: Services, steps: Collection[Step] | None = None) -> TickRepor
             continue
         try:
             report = report.model_copy(update=step(services))
-            failed = name == "intake" and report.intake.waiting > 0
+            failed = (name == "intake" and report.intake.waiting > 0) or (
+                name == "abandoned" and report.abandoned.waiting > 0
+            )
         except DebriefError as error:  # a dependency that is down
             log.warning("%s: %s", name, error)
             failed = True
@@ -95,6 +105,19 @@ def _close(services: Services) -> dict[str, object]:
         return {"closed": close_runs(db)}
 
 
+_closers: weakref.WeakKeyDictionary[ObjectStore, Closer] = weakref.WeakKeyDictionary()  # what each has in mind
+
+
+def _close_abandoned(services: Services) -> dict[str, object]:
+    """Hands over interviews that nobody goes on with; whoever has the lock, so that no other one sees half of it."""
+    with services.database.begin() as db:
+        if not try_lock(db, "abandoned"):
+            return {}
+        minutes = services.settings.abandoned_minutes
+        closer = _closers.setdefault(services.store, Closer(services.store, after=timedelta(minutes=minutes)))
+        return {"abandoned": closer.run(clock(db))}
+
+
 def _intake(services: Services) -> dict[str, object]:
     return {"intake": intake(services.database, services.store, services.find_rubric, wait=False)}
 
@@ -107,10 +130,11 @@ _STEPS: dict[Step, Callable[[Services], dict[str, object]]] = {  # in the order 
     "leases": _expire,
     "hints": _top_up,
     "runs": _close,
+    "abandoned": _close_abandoned,
     "intake": _intake,
     "notices": _notify,
 }
-BESIDE: tuple[Step, ...] = ("intake", "notices")
+BESIDE: tuple[Step, ...] = ("abandoned", "intake", "notices")
 
 
 def _name(services: Services) -> str:
@@ -136,6 +160,7 @@ def run_forever(services: Services, stop: threading.Event) -> None:
     """Ticks until told to stop; an outage is waited out."""
     try:
         with (
+            _beside(services.settings, stop, "abandoned", before=_await_store),
             _beside(services.settings, stop, "intake", before=_await_store),
             _beside(services.settings, stop, "notices"),
         ):

@@ -49,7 +49,7 @@ def _table(comparison: Comparison, part: slice, *, with_difference: bool) -> Tab
     recommendations = [Text(r.words or "") for r in comparison.recommendations[part]]
     table.add_row("Recommendation", *recommendations, *([Text("–")] if with_difference else []))
     apart = [_apart(comparison.mean_difference, comparison)] if with_difference else []
-    table.add_row(Text("Weighted mean"), *(_mean(cell) for cell in comparison.means[part]), *apart, end_section=True)
+    table.add_row(Text("Weighted score"), *(_mean(cell) for cell in comparison.means[part]), *apart, end_section=True)
     for _, rows in groupby(comparison.rows, key=lambda row: row.section_id):
         for n, row in enumerate(rows):
             if n == 0:
@@ -63,7 +63,7 @@ def _differences(comparison: Comparison) -> Table:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, width=WIDTH)
     table.add_column("", width=_CRITERION, overflow="fold")
     table.add_column("Apart", overflow="fold")
-    table.add_row(Text("Weighted mean"), _apart(comparison.mean_difference, comparison))
+    table.add_row(Text("Weighted score"), _apart(comparison.mean_difference, comparison))
     for row in comparison.rows:
         table.add_row(Text(row.name), _apart(row.difference, comparison))
     return table

@@ -73,10 +73,14 @@ _WORDS: Mapping[str, Callable[[Event], str]] = {
     "retry": lambda e: _retry(e.detail),
     "quarantined": lambda e: f"left to a person {_cause(e.detail)}. Try again with: debrief run retry",
     "retried": _retried,
-    "blocked": lambda _: "blocked: there is no consent to judge it",
+    "blocked": lambda e: (
+        "blocked: it broke off, and nobody has released it"
+        if e.detail.get("code") == "incomplete"
+        else "blocked: there is no consent to judge it"
+    ),
     "cancelled": lambda e: f"cancelled: {e.detail.get('detail')}",
     "reopened": lambda e: f"wanted again{_in_run(e)}",
-    "unblocked": lambda e: f"unblocked: there is consent now{_in_run(e)}",
+    "unblocked": lambda e: f"unblocked: it may be judged now{_in_run(e)}",
 }
 
 

@@ -12,6 +12,8 @@ from evaluator.commands.scorecard_export import export
 from evaluator.commands.scorecard_text import lines_of
 from evaluator.embedded import Part
 from evaluator.errors import DebriefError
+from evaluator.exports.gathering import exported_one
+from evaluator.exports.json import scorecard_json
 from evaluator.human import DismissalCause, HumanRecord
 from evaluator.judging import Work
 from evaluator.people import COMMAND
@@ -19,7 +21,7 @@ from evaluator.pipeline import fetch_transcript, recompute
 from evaluator.storage.interviews import load_rubric
 from evaluator.storage.reading import StoredScorecard, find_scorecard
 from evaluator.transcript import Transcript
-from evaluator.views.scorecard import scorecard_json, scorecard_view
+from evaluator.views.scorecard import scorecard_view
 from evaluator.wiring import Services
 from rubrics.model import Rubric
 
@@ -32,12 +34,13 @@ RefArgument = Annotated[str, typer.Argument(help="a scorecard's id, or an interv
 def show(ref: RefArgument) -> None:
     """One scorecard with its evidence."""
     with services(Part.DATABASE, Part.STORE) as found:
-        stored, rubric = _load(found, ref)
-        transcript, problem = _words(found, stored)
+        with found.database.begin() as db:
+            one = exported_one(db, COMMAND, ref)
+        transcript, problem = _words(found, one.stored)
     if out.json:
-        put_json(scorecard_json(stored, transcript, words_missing=problem))
+        put_json(scorecard_json(one, transcript, words_missing=problem))
         return
-    for line in lines_of(scorecard_view(stored, rubric, transcript, words_missing=problem)):
+    for line in lines_of(scorecard_view(one.stored, one.rubric, transcript, words_missing=problem)):
         put(line)
 
 

@@ -11,7 +11,7 @@ from pydantic import ConfigDict
 
 from evaluator.errors import Locked
 from evaluator.exports.rows import Exported, final_of, ratings_of, recommendations_of
-from evaluator.human import Final, HumanRecord, Review
+from evaluator.human import Final, HumanRecord, Recommended, Review
 from evaluator.values import Frozen
 from evaluator.verdict import Verdict
 from evaluator.words import ADVICE, UNSCORED, iso, reason_words
@@ -113,17 +113,14 @@ def greenhouse(one: Exported) -> GreenhouseExport:
     if not one.sees_judge:
         raise Locked(f"scorecard {one.stored.id} is under blind review: submit your own scores first, then export it")
     people = recommendations_of(one)
-    cards = tuple(_card(one, _persons(one, person), name, code) for person, name, code in people)
+    cards = tuple(_card(one, person, name, code) for person, name, code in people)
     return GreenhouseExport(scorecards=cards or (_judges_card(one),), warnings=tuple(_warnings(one, len(people))))
 
 
-def _persons(one: Exported, person: int) -> HumanRecord | None:
-    return one.state.reviews.get(person)
-
-
-def _card(one: Exported, review: HumanRecord | None, name: str, recommendation: str) -> GreenhouseScorecard:
+def _card(one: Exported, person: int, name: str, recommendation: str) -> GreenhouseScorecard:
+    review = one.state.reviews.get(person)
     attributes = tuple(_attribute(one, c, review) for c in one.rubric.criteria)
-    note = review.act.note if review is not None and isinstance(review.act, Review) else ""
+    note = _note_on_the_whole(review, one.state.recommended[person])
     return _scorecard(
         one,
         attributes,
@@ -132,6 +129,12 @@ def _card(one: Exported, review: HumanRecord | None, name: str, recommendation: 
         recommendation=RECOMMENDATIONS[recommendation],
         questions=(Question(question="Key Take-Aways", answer=note),) if note else (),
     )
+
+
+def _note_on_the_whole(*records: HumanRecord | None) -> str:
+    """Of these the newest that has one."""
+    notes = [r.act.note for r in records if r is not None and isinstance(r.act, Review | Recommended) and r.act.note]
+    return notes[-1] if notes else ""
 
 
 def _judges_card(one: Exported) -> GreenhouseScorecard:

@@ -1,6 +1,6 @@
 """A scorecard as a document for print and PDF: the page's facts, and what people added, in one HTML file of its own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evaluator.exports.rendering import rendered
@@ -53,7 +53,7 @@ def scorecard_html(one: Exported, view: ScorecardView | None, *, reviewers_neede
             (visible(name), code.replace("_", " ").capitalize()) for _, name, code in recommendations_of(one)
         ),
         people={c.id: _peoples_words(one, c.id) for c in one.rubric.criteria},
-        notes=tuple(_review_notes(one)),
+        notes=tuple(_notes(one)),
     )
 
 
@@ -117,8 +117,8 @@ def _level_words(level: int | None) -> str:
     return "no level" if level is None else f"level {level}"
 
 
-def _review_notes(one: Exported) -> Sequence[tuple[str, str]]:
-    """Each reviewer's note on the whole, with whose it is."""
-    found: Mapping[int, HumanRecord] = one.state.reviews
-    notes = ((_by(record), getattr(record.act, "note", "")) for record in found.values())
+def _notes(one: Exported) -> Sequence[tuple[str, str]]:
+    """Each person's note on the whole, from their review and from their newest recommendation, with whose it is."""
+    found = {record.number: record for record in (*one.state.reviews.values(), *one.state.recommended.values())}
+    notes = ((_by(record), getattr(record.act, "note", "")) for _, record in sorted(found.items()))
     return [(by, visible(note)) for by, note in notes if note]

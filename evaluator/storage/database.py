@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -149,6 +150,12 @@ class Database:
     def close(self) -> None:
         """Closes pooled connections."""
         self.engine.dispose()
+
+
+def clock(db: Connection) -> datetime:
+    """What the database's clock says now; no other one counts."""
+    now: datetime = db.execute(text("SELECT clock_timestamp()")).scalar_one()
+    return now
 
 
 def is_protected(db: Connection) -> bool:

@@ -10,6 +10,7 @@ from evaluator.errors import Conflict, NotFound
 from evaluator.manifest import CONSENT_DENIED as CONSENT_DENIED  # noqa: PLC0414  said again for its readers
 from evaluator.manifest import Manifest, consent_after
 from evaluator.storage.tables import evaluation, evaluation_event, intake_rejection, interview, requisition, rubric
+from evaluator.values import Frozen
 from rubrics.model import Rubric
 
 
@@ -92,12 +93,14 @@ def _replace(db: Connection, known: Manifest, manifest: Manifest) -> Literal["up
         return "unchanged"
     db.execute(interview.update().where(interview.c.id == manifest.interview_id).values(_interview_row(manifest)))
     if manifest.consent.status in CONSENT_DENIED:
-        _block(db, manifest.interview_id)
+        _block(db, manifest.interview_id, code="consent")
+    elif db.execute(select(BROKEN_OFF).where(interview.c.id == manifest.interview_id)).scalar_one():
+        _block(db, manifest.interview_id, code="incomplete")
     return "updated"
 
 
-def _block(db: Connection, interview_id: str) -> None:
-    """No model call without consent: what waits or runs is fenced off."""
+def _block(db: Connection, interview_id: str, *, code: Literal["consent", "incomplete"]) -> None:
+    """No model call without consent, nor where it broke off: what waits or runs is fenced off."""
     blocked = db.execute(
         evaluation.update()
         .where(evaluation.c.interview_id == interview_id, evaluation.c.state.in_(["pending", "running"]))
@@ -107,14 +110,17 @@ def _block(db: Connection, interview_id: str) -> None:
             leased_until=None,
             worker=None,
             sections_done=0,
-            code="consent",
+            code=code,
             detail=None,
             updated_at=func.clock_timestamp(),
         )
         .returning(evaluation.c.id, evaluation.c.fence)
     ).all()
     if blocked:
-        told = [{"evaluation_id": row.id, "kind": "blocked", "fence": row.fence} for row in blocked]
+        told = [
+            {"evaluation_id": row.id, "kind": "blocked", "fence": row.fence, "detail": {"code": code}}
+            for row in blocked
+        ]
         db.execute(insert(evaluation_event).values(told))
 
 
@@ -133,7 +139,40 @@ def _interview_row(manifest: Manifest) -> dict[str, Any]:
         "transcript_sha256": manifest.transcript.sha256,
         "started_at": manifest.started_at,
         "ended_at": manifest.ended_at,
+        "ending": manifest.ending,
+        "sections_reached": manifest.sections_reached,
+        "wants_person": manifest.wants_person,
     }
+
+
+BROKEN_OFF = (interview.c.ending == "incomplete") & interview.c.released_sha256.is_distinct_from(
+    interview.c.transcript_sha256
+)
+"""Whether an interview broke off, and no person has released what there is of it."""
+
+
+class Released(Frozen):
+    """An interview that broke off and may be scored now."""
+
+    requisition: str
+    transcript_sha256: str
+    new: bool  # it was not released before
+
+
+def release(db: Connection, interview_id: str) -> Released:
+    """Lets an interview that broke off be scored as far as it went, for as long as it has this transcript.
+
+    NotFound; Conflict: it did not break off.
+    """
+    query = select(interview.c.requisition, interview.c.transcript_sha256, interview.c.ending, BROKEN_OFF.label("off"))
+    row = db.execute(query.where(interview.c.id == interview_id).with_for_update(key_share=True)).first()
+    if row is None:
+        raise NotFound(f"interview {interview_id} is not known here; it may still wait in the inbox: debrief intake")
+    if row.ending != "incomplete":
+        raise Conflict(f"interview {interview_id} did not break off; it needs no release")
+    statement = interview.update().where(interview.c.id == interview_id)
+    db.execute(statement.values(released_sha256=interview.c.transcript_sha256))
+    return Released(requisition=row.requisition, transcript_sha256=row.transcript_sha256, new=row.off)
 
 
 def candidate_name(db: Connection, interview_id: str) -> str | None:

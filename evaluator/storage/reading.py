@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from evaluator.errors import NotFound
-from evaluator.manifest import RecordingRef, SectionsBy
+from evaluator.manifest import Ending, RecordingRef, SectionsBy
 from evaluator.scorecard import Scorecard
 from evaluator.values import Frozen
 
@@ -52,6 +52,8 @@ class StoredScorecard(Frozen):
     transcript_sha256: str
     recording: RecordingRef
     sections_by: SectionsBy | None = None  # who told the sections of an imported interview
+    ending: Ending | None = None  # of a live interview
+    sections_reached: int | None = None
     body: Scorecard
     body_sha256: str
     execution: dict[str, Any]
@@ -125,7 +127,8 @@ def interview_count(db: Connection) -> int:
 _SCORECARD = """
     SELECT s.id, s.interview_id, i.candidate_ref, i.requisition, e.rubric_id, e.rubric_version,
         i.started_at AS interviewed_at, e.transcript_key, e.transcript_sha256, i.manifest -> 'recording' AS recording,
-        i.manifest -> 'sections_by' AS sections_by, s.body, s.body_sha256, s.execution, s.created_at, r.name AS run,
+        i.manifest -> 'sections_by' AS sections_by, i.ending, i.sections_reached, s.body, s.body_sha256, s.execution,
+        s.created_at, r.name AS run,
         (SELECT n.id FROM scorecard n WHERE n.interview_id = s.interview_id AND n.created_at > s.created_at
          ORDER BY n.created_at DESC LIMIT 1) AS superseded_by
     FROM scorecard s JOIN evaluation e ON e.id = s.evaluation_id JOIN interview i ON i.id = s.interview_id

@@ -11,6 +11,7 @@ from typing import Literal
 from sqlalchemy import Connection, text
 
 from evaluator.errors import Forbidden, NotFound
+from evaluator.manifest import Ending
 from evaluator.people import Viewer
 from evaluator.values import Frozen
 
@@ -86,6 +87,11 @@ class ListedInterview(Frozen):
     reviews: int  # people who have submitted their own scores
     mine: bool  # the viewer is one of them
     assigned: bool  # to the viewer
+    ending: Ending | None = None  # of a live interview
+    released: bool = False  # it broke off, and a person released what there is of it
+    reached: int | None = None  # sections that it reached
+    sections: int = 0  # of its rubric
+    wants_person: bool = False  # the candidate asked for a person
 
 
 class ListPage(Frozen):
@@ -388,8 +394,12 @@ def _rows(db: Connection, viewer: Viewer, ids: Sequence[str]) -> tuple[ListedInt
             CASE WHEN {shown} THEN (s.body #>> '{{overall,of}}')::int END AS of,
             coalesce({_ALERTS}, 0) AS alerts,
             coalesce({shown} AND s.body -> 'alerts' @> '[{{"code": "section_failed"}}]', false) AS failed,
-            s.body #>> '{{provenance,judge_notice}}' AS judge_notice, h.reviews, h.mine, {_ASSIGNED} AS assigned
-        {_JOINS} WHERE i.id = ANY(:ids)
+            s.body #>> '{{provenance,judge_notice}}' AS judge_notice, h.reviews, h.mine, {_ASSIGNED} AS assigned,
+            i.ending, coalesce(i.ending, '') = 'incomplete'
+                AND i.released_sha256 IS NOT DISTINCT FROM i.transcript_sha256 AS released,
+            i.sections_reached AS reached, i.wants_person,
+            coalesce(jsonb_array_length(u.body -> 'sections'), 0) AS sections
+        {_JOINS} LEFT JOIN rubric u ON u.id = i.rubric_id AND u.version = i.rubric_version WHERE i.id = ANY(:ids)
         """
     )
     found = db.execute(query, {"ids": list(ids), **_viewer(viewer)}).mappings()

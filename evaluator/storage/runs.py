@@ -13,6 +13,7 @@ from sqlalchemy import (
     Row,
     Select,
     and_,
+    case,
     cast,
     exists,
     func,
@@ -29,7 +30,7 @@ from evaluator.evaluation import COUNTS, Only, RunCounts
 from evaluator.judging import Sampling
 from evaluator.prompts import PROMPT_VERSION, evaluation_key
 from evaluator.storage.evaluations import tell
-from evaluator.storage.interviews import CONSENT_DENIED
+from evaluator.storage.interviews import BROKEN_OFF, CONSENT_DENIED
 from evaluator.storage.tables import evaluation, interview, rubric, run, run_member
 from evaluator.storage.webhooks import announce_run
 from evaluator.values import Frozen
@@ -132,6 +133,7 @@ def _candidates(selection: Selection, model: str) -> Select[*tuple[Any, ...]]:
     query = (
         select(
             *(i.id, i.consent, i.rubric_id, i.rubric_version, i.transcript_key, i.transcript_sha256),
+            BROKEN_OFF.label("broken_off"),
             (_next_replicate(and_(same, e.model == model)) if selection.rescore else literal(0)).label("replicate"),
             rubric.c.digest.label("rubric_digest"),
             func.jsonb_array_length(rubric.c.body["sections"]).label("sections"),
@@ -179,10 +181,11 @@ def _member(row: AnyRow, judge: Judge) -> Member:
         sampling=sampling,
     )
     denied = row.consent in CONSENT_DENIED or (row.consent == "unknown" and judge.require_consent)
+    why = "consent" if denied else "incomplete" if row.broken_off else None
     return Member(
         interview_id=row.id,
         evaluation_key=key,
-        blocked=denied,
+        blocked=why is not None,
         row={
             "interview_id": row.id,
             "evaluation_key": key,
@@ -193,8 +196,8 @@ def _member(row: AnyRow, judge: Judge) -> Member:
             "model": judge.model,
             "prompt_version": PROMPT_VERSION,
             "sampling": sampling.model_dump(mode="json"),
-            "state": "blocked" if denied else "pending",
-            "code": "consent" if denied else None,
+            "state": "pending" if why is None else "blocked",
+            "code": why,
             "sections_total": row.sections,
         },
     )
@@ -212,11 +215,13 @@ def _enrol(db: Connection, run_id: int, members: Sequence[Member], *, retry: boo
             tuple_(evaluation.c.interview_id, evaluation.c.evaluation_key).in_(pairs)
         )
     ).all()
-    denied = {m.interview_id for m in members if m.blocked}
-    refused = [row.id for row in rows if row.interview_id in denied]
-    allowed = [row.id for row in rows if row.interview_id not in denied]
-    # Rows of earlier runs follow what holds now: consent may have been given, refused or asked for since.
-    _move(db, run_id, refused, kind="blocked", states=("pending", "running", "quarantined"), values=_BLOCKED)
+    blocked = {m.interview_id: m.row["code"] for m in members if m.blocked}
+    allowed = [row.id for row in rows if row.interview_id not in blocked]
+    # Rows of earlier runs follow what holds now: consent may have been given, refused or asked for since, what broke
+    # off may have been released.
+    for code in _BLOCKING:
+        ids = [row.id for row in rows if blocked.get(row.interview_id) == code]
+        _block(db, run_id, ids, code=code)
     _move(db, run_id, allowed, kind="unblocked", states=("blocked",), values=_AFRESH)
     _move(db, run_id, allowed, kind="reopened", states=("cancelled",), values=_AFRESH)
     if retry:
@@ -233,15 +238,31 @@ def _enrol(db: Connection, run_id: int, members: Sequence[Member], *, retry: boo
     )
 
 
+_BLOCKING = ("consent", "incomplete")  # why nothing is judged, the first that holds
 _BLOCKED: Mapping[str, Any] = {
     "state": "blocked",
     "fence": evaluation.c.fence + 1,
     "leased_until": None,
     "worker": None,
     "sections_done": 0,
-    "code": "consent",
     "detail": None,
 }
+
+
+def _block(
+    db: Connection,
+    run_id: int,
+    ids: Sequence[int],
+    *,
+    code: str,
+    states: Sequence[str] = ("pending", "running", "quarantined"),
+) -> None:
+    """Keeps these from being judged; one that was blocked for another reason says the present one."""
+    _move(db, run_id, ids, kind="blocked", states=states, values={**_BLOCKED, "code": code}, code=code)
+    known = evaluation.update().where(evaluation.c.id.in_(ids), evaluation.c.state == "blocked")
+    db.execute(known.where(evaluation.c.code != code).values(code=code))
+
+
 _AFRESH: Mapping[str, Any] = {
     "state": "pending",
     "attempts": 0,
@@ -357,13 +378,13 @@ def retry_run(
     found = _locked_run(db, name)
     closed = found.state == "closed"
     waiting = _members_in(db, found.id, ("quarantined",), require_consent=require_consent, lock=True)
-    denied = [r.id for r in waiting if r.denied]
-    _move(db, found.id, denied, kind="blocked", states=("quarantined",), values=_BLOCKED)
-    failed = [r for r in waiting if not r.denied]
+    for code in _BLOCKING:
+        _block(db, found.id, [r.id for r in waiting if r.why == code], code=code, states=("quarantined",))
+    failed = [r for r in waiting if r.why is None]
     others: list[AnyRow] = []
     if closed and not only_failed:
         left = _members_in(db, found.id, ("pending", "running"), require_consent=require_consent)
-        others = [r for r in left if not r.denied]
+        others = [r for r in left if r.why is None]
     if not failed and not others:
         return None
     run_id, run_name = _retry_run_row(db, found, name) if closed else (found.id, name)
@@ -383,20 +404,25 @@ def retry_run(
 def _members_in(
     db: Connection, run_id: int, states: Sequence[str], *, require_consent: bool, lock: bool = False
 ) -> Sequence[AnyRow]:
-    """Members whose evaluation is in one of the states, and whether their consent forbids it.
+    """Members whose evaluation is in one of the states, and why (`why`) it may not be judged, where it may not.
 
     Rows that a worker may hold are better not locked: its heartbeat would wait.
     """
     denying = (*CONSENT_DENIED, "unknown") if require_consent else tuple(CONSENT_DENIED)
     e = evaluation.c
     query = (
-        select(e.id, e.interview_id, e.evaluation_key, e.code, interview.c.consent.in_(denying).label("denied"))
+        select(e.id, e.interview_id, e.evaluation_key, e.code, _why_not(denying).label("why"))
         .join(run_member, run_member.c.evaluation_id == e.id)
         .join(interview, interview.c.id == e.interview_id)
         .where(run_member.c.run_id == run_id, run_member.c.skipped.is_(None), e.state.in_(states))
         .order_by(e.id)
     )
     return db.execute(query.with_for_update(of=evaluation) if lock else query).all()
+
+
+def _why_not(denying: Sequence[str]) -> ColumnElement[str | None]:
+    denied = interview.c.consent.in_(denying)
+    return case((denied, "consent"), (BROKEN_OFF, "incomplete"), else_=None)
 
 
 _RETRY_NAME = re.compile(r"-retry-[0-9]+$")

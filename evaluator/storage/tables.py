@@ -74,7 +74,12 @@ interview = Table(
     _moment("started_at", nullable=True),
     _moment("ended_at", nullable=True),
     _moment("taken_in_at", now=True),
+    Column("ending", Text),  # of a live interview
+    Column("sections_reached", Integer),
+    Column("wants_person", Boolean, nullable=False, server_default=text("false")),
+    Column("released_sha256", Text),  # the transcript that a person released although the interview broke off
     _one_of("consent", "granted", "refused", "withdrawn", "unknown"),
+    _one_of("ending", "finished", "stopped", "silent", "incomplete"),
 )
 Index("ix_interview_taken_in_at_id", interview.c.taken_in_at.desc(), interview.c.id)
 Index("ix_interview_requisition", interview.c.requisition)

@@ -264,9 +264,9 @@ def announce_run(db: Connection, run_id: int, counts: RunCounts) -> int:
     return _write(db, messages)
 
 
-# Ready: nothing of it is worked on in an open run, and every interview whose consent allows it has a scorecard of its
-# present transcript and rubric, or is blocked. Told once for each newest scorecard, and never of the time before the
-# webhook was made.
+# Ready: nothing of it is worked on in an open run, and every interview that may be scored (consent allows it, and it
+# did not break off unreleased) has a scorecard of its present transcript and rubric, or is blocked. Told once for each
+# newest scorecard, and never of the time before the webhook was made.
 _WANTED_REQUISITIONS = text(
     """
     WITH wanted AS MATERIALIZED (
@@ -289,6 +289,7 @@ _WANTED_REQUISITIONS = text(
     SELECT u.webhook_id, u.requisition, u.scorecard_id, clock_timestamp() AS at FROM untold u
     WHERE NOT EXISTS (
         SELECT 1 FROM interview i WHERE i.requisition = u.requisition AND NOT (i.consent = ANY (:denied))
+            AND NOT (coalesce(i.ending, '') = 'incomplete' AND i.released_sha256 IS DISTINCT FROM i.transcript_sha256)
             AND NOT EXISTS (
                 SELECT 1 FROM evaluation e WHERE e.interview_id = i.id AND e.state IN ('done', 'blocked')
                     AND e.transcript_sha256 = i.transcript_sha256

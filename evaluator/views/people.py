@@ -113,15 +113,22 @@ def people_view(records: Sequence[HumanRecord], viewer: Viewer, requisition: Req
 
 def submitted_words(state: HumanState, requisition: Requisition) -> str:
     """How many of the people who are asked for have given their scores."""
-    return f"{len(state.reviews)} of {counted(requisition.reviewers_needed, 'reviewer')} submitted"
+    given, needed = len(state.reviews), requisition.reviewers_needed
+    return (
+        f"{given} submitted, {needed} needed"
+        if given > needed
+        else f"{given} of {counted(needed, 'reviewer')} submitted"
+    )
 
 
 def _status(state: HumanState, viewer: Viewer, requisition: Requisition) -> str:
     if state.dismissal is not None:
         return "Dismissed"
-    if viewer.may("review", requisition.id) and viewer.person_id and not state.reviewed_by(viewer.person_id):
-        return "Needs your review"
-    return "Reviewed" if len(state.reviews) >= requisition.reviewers_needed else "Needs review by others"
+    if len(state.reviews) >= requisition.reviewers_needed:
+        return "Reviewed"
+    mine = viewer.person_id is not None and state.reviewed_by(viewer.person_id)
+    may = viewer.person_id is not None and viewer.may("review", requisition.id)
+    return "Needs your review" if may and not mine else "Needs review by others"
 
 
 def _dismissal(record: HumanRecord | None) -> DismissalLine | None:

@@ -11,7 +11,7 @@ from evaluator.storage.reading import StoredScorecard
 from evaluator.transcript import Transcript, Utterance
 from evaluator.verdict import Unscored, Verdict
 from evaluator.views.strip import Strip, strip_of
-from evaluator.words import ADVICE, UNSCORED, clock, counted, iso, percent, reason_words, spread_words, visible
+from evaluator.words import ADVICE, UNSCORED, clock, counted, percent, reason_words, spread_words, visible
 from rubrics.model import LEVELS, Criterion, Rubric
 
 CONFIDENCE_SHOWN_BELOW = 0.7  # speech recognition's own figure; a higher one would only be noise beside a quote
@@ -238,7 +238,8 @@ def scorecard_view(
         overall=_mean(body.overall, rubric, [r for r in body.results if r.criterion_id in body.withheld]),
         alerts=alerts_view(body.alerts, rubric),
         alert_count=len(body.alerts),
-        sections_told=sections_told(stored.sections_by, transcript),
+        sections_told=" ".join(filter(None, (_broke_off(stored), sections_told(stored.sections_by, transcript))))
+        or None,
         sections=tuple(page.section(s) for s in body.sections),
         provenance=_provenance(stored),
         efforts=_efforts(stored.execution, rubric),
@@ -306,6 +307,16 @@ def quote_of(utterance_id: str, said: Utterance | None, recording: RecordingRef)
         recording=_no_recording(recording),
         doubt=f"speech recognition only {percent(said.confidence or 0)} sure" if said and unsure else None,
     )
+
+
+def _broke_off(stored: StoredScorecard) -> str | None:
+    """What must be read with a scorecard of an interview that did not come to its end."""
+    if stored.ending != "incomplete":
+        return None
+    where = (
+        f"in section {stored.sections_reached} of {len(stored.body.sections)}" if stored.sections_reached else "early"
+    )
+    return f"The interview broke off {where}; a person released it, and it is scored only as far as it went."
 
 
 def sections_told(by: SectionsBy | None, transcript: Transcript | None) -> str | None:
@@ -487,30 +498,3 @@ def _source(row: Mapping[str, Any]) -> str:
 def _figure(value: object, row: Mapping[str, Any]) -> int | None:
     """A section read from its checkpoint cost nothing now, which is not the same as a figure of zero."""
     return value if isinstance(value, int) and not row.get("reused") else None
-
-
-def scorecard_json(
-    stored: StoredScorecard, transcript: Transcript | None, *, words_missing: str | None = None
-) -> dict[str, Any]:
-    """The scorecard for machines: the body as it is hashed, and beside it the words that it cites."""
-    evidence = {} if transcript is None else evidence_of(transcript, stored.body)
-    return {
-        "scorecard_id": stored.id,
-        "judge_notice": stored.body.provenance.judge_notice,
-        "advice": ADVICE,
-        "interview_id": stored.interview_id,
-        "candidate_ref": stored.candidate_ref,
-        "requisition": stored.requisition,
-        "interviewed_at": iso(stored.interviewed_at) if stored.interviewed_at else None,
-        "created_at": iso(stored.created_at),
-        "run": stored.run,
-        "superseded_by": stored.superseded_by,
-        "scale_min": LEVELS[0],
-        "scale_max": LEVELS[-1],
-        "recording": stored.recording.status,
-        "body": stored.body.model_dump(mode="json"),
-        "body_sha256": stored.body_sha256,
-        "evidence": {i: {"speaker": "candidate", **u.model_dump(mode="json")} for i, u in evidence.items()},
-        "evidence_unavailable": words_missing,
-        "execution": stored.execution,
-    }

@@ -39,7 +39,7 @@ STATES: Mapping[ListState, tuple[str, Tone]] = {  # in the order in which a filt
     "waiting": ("Waiting", "calm"),
     "not_started": ("Not in a run yet", "calm"),
     "failed": ("Failed", "stop"),
-    "blocked": ("Blocked: no consent", "stop"),
+    "blocked": ("Blocked: no consent", "stop"),  # or it broke off, which `standing` says
     "cancelled": ("Cancelled", "calm"),
 }
 
@@ -126,13 +126,26 @@ def standing(row: ListedInterview) -> Standing:
     if row.scorecard_id is None and row.state == "waiting" and row.code:
         return Standing(words="Waiting for another try", tone="attention")
     words, tone = STATES[row.state]
+    if _broken_off(row) and row.state in {"blocked", "not_started"}:
+        words, tone = f"Incomplete: it {_broke_off_where(row)}", "stop"
     again = {
         "pending": "re-scoring waits",
         "running": f"re-scoring: {sections}",
         "quarantined": "re-scoring failed",
-        "blocked": "re-scoring blocked: no consent",
+        "blocked": f"re-scoring blocked: {'it broke off' if row.code == 'incomplete' else 'no consent'}",
     }
     return Standing(words=words, tone=tone, again=again.get(row.evaluation or "") if row.scorecard_id else None)
+
+
+def _broken_off(row: ListedInterview) -> bool:
+    """Whether it broke off and nobody has released it; without consent that is what keeps it from being scored."""
+    return row.ending == "incomplete" and not row.released and row.consent == "granted"
+
+
+def _broke_off_where(row: ListedInterview) -> str:
+    if not row.reached:
+        return "broke off before its first section"
+    return f"broke off in section {row.reached} of {row.sections}"
 
 
 def interview_line(row: ListedInterview, people: HumanState | None = None) -> InterviewLine:
@@ -177,6 +190,7 @@ def interview_view(row: ListedInterview, events: Sequence[Event], *, people: Hum
     """One interview's page."""
     shown = events[-EVENTS_SHOWN:]
     explanation, commands = _explained(row)
+    explanation = " ".join([explanation, *_told_by_the_agent(row)])
     return InterviewView(
         line=interview_line(row, people),
         taken_in_at=row.taken_in_at,
@@ -200,6 +214,8 @@ def _explained(row: ListedInterview) -> tuple[str, tuple[Command, ...]]:
     """What the state means, and the commands that move it on."""
     if row.scorecard_id is not None:
         return _explained_scorecard(row)
+    if _broken_off(row) and row.state in {"blocked", "not_started"}:
+        return _held(row)
     if row.state == "blocked":
         return _blocked(row), ()
     if row.state == "waiting":
@@ -235,10 +251,31 @@ def _explained_scorecard(row: ListedInterview) -> tuple[str, tuple[Command, ...]
         "pending": (" A re-scoring waits; until it is done this scorecard stands.", (_RUNS,)),
         "running": (" It is being scored again; until that is done this scorecard stands.", ()),
         "quarantined": (" A re-scoring failed; this scorecard stands.", (_DOCTOR, _AGAIN)),
-        "blocked": (" A re-scoring is blocked, for there is no consent; this scorecard stands.", ()),
+        "blocked": (f" A re-scoring is blocked, for {_why_blocked(row)}; this scorecard stands.", ()),
     }
     more, commands = again.get(row.evaluation or "", ("", ()))
     return explained.get(row.state, "") + more, commands
+
+
+def _held(row: ListedInterview) -> tuple[str, tuple[Command, ...]]:
+    release = f'debrief interview release {row.id} --reason "..."'
+    return (
+        "The interview did not come to its end, so it is not scored as if it were whole. Everything that was said is "
+        "kept. Hold another interview, or have a person release this one; sections that it never reached are then "
+        "shown as not asked.",
+        (Command(line=release, purpose="lets it be scored as far as it went; the reason is logged"), _START),
+    )
+
+
+def _told_by_the_agent(row: ListedInterview) -> tuple[str, ...]:
+    """How a live interview ended, where that is more than the state says."""
+    ended = {
+        "stopped": "The candidate ended the interview early.",
+        "silent": "The interview ended because the candidate was not heard any more.",
+        "incomplete": f"The interview {_broke_off_where(row)}{', and a person released it' if row.released else ''}.",
+    }
+    told = ended.get(row.ending or "")
+    return (*((told,) if told else ()), *(("The candidate asked for a person.",) if row.wants_person else ()))
 
 
 def _blocked(row: ListedInterview) -> str:
@@ -248,6 +285,10 @@ def _blocked(row: ListedInterview) -> str:
             "No model has read it. Record the consent, then import the interview again."
         )
     return f"It is not scored: consent was {visible(row.consent)}. No model reads it."
+
+
+def _why_blocked(row: ListedInterview) -> str:
+    return "the interview broke off" if row.code == "incomplete" else "there is no consent"
 
 
 def _pending(row: ListedInterview) -> str:

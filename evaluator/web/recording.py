@@ -1,5 +1,6 @@
 """A recording as it can be heard now: whether it is there, is the one that was handed over, and what it is."""
 
+import re
 from collections import OrderedDict
 from dataclasses import dataclass
 from hashlib import sha256 as hasher
@@ -190,9 +191,15 @@ def media_type_of(interview_id: str, ref: RecordingRef) -> str | None:
     """
     extension = _extension(ref.key or "")
     known = MEDIA_TYPES.get(extension.lower())
-    if known is None or ref.key != recording_key(interview_id, extension):
+    if known is None or not _is_recording(interview_id, ref.key or ""):
         return None
     return ref.media_type if ref.media_type in known else known[0]
+
+
+def _is_recording(interview_id: str, key: str) -> bool:
+    """`recording.ogg`, and `recording.1795000000.ogg`, which was recorded after a pause."""
+    name = key.removeprefix(recording_key(interview_id, "x").removesuffix("x"))
+    return name != key and re.fullmatch(r"([0-9A-Za-z]{1,40}\.)?[A-Za-z0-9]{1,8}", name) is not None
 
 
 def _extension(key: str) -> str:

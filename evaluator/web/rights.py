@@ -120,6 +120,7 @@ class DatabaseGate:
             raise unknown()
         with self.database.begin() as db:
             visit = self._recognised(db, brought)
+            request.state.visit = visit  # the page that refuses them is theirs as well: with their name, and a way out
             _check(db, request, need, visit.viewer)
         return visit
 

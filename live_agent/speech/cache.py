@@ -96,9 +96,14 @@ class SpeechCache:
             self._count(misses=1)
         return await asyncio.shield(making)
 
-    async def prewarm(self, phrases: tuple[Phrase, ...], tiers: Tiers) -> Prewarmed:
-        """Makes those of the phrases that are not there yet, and nothing else."""
-        outcomes = [(phrase, tiers.of(phrase.part), await self._prewarmed(phrase, tiers)) for phrase in phrases]
+    async def prewarm(
+        self, phrases: tuple[Phrase, ...], tiers: Tiers, *, progress: Callable[[int], None] = lambda _: None
+    ) -> Prewarmed:
+        """Makes those of the phrases that are not there yet, and nothing else. progress: how many were looked at."""
+        outcomes = []
+        for number, phrase in enumerate(phrases, 1):
+            outcomes.append((phrase, tiers.of(phrase.part), await self._prewarmed(phrase, tiers)))
+            progress(number)
         made = [(phrase, voice) for phrase, voice, outcome in outcomes if outcome == "made"]
         costs = [voice.cost(len(phrase.text)) for phrase, voice in made]
         return Prewarmed(
@@ -106,6 +111,19 @@ class SpeechCache:
             made=tuple(phrase.id for phrase, _ in made),
             failed=tuple(phrase.id for phrase, _, outcome in outcomes if outcome == "failed"),
             characters=sum(len(phrase.text) for phrase, _ in made),
+            cost=None if None in costs else sum((cost for cost in costs if cost is not None), Decimal(0)),
+        )
+
+    async def lacking(self, phrases: tuple[Phrase, ...], tiers: Tiers) -> Prewarmed:
+        """What `prewarm` would make and what it would cost; nothing is made."""
+        voiced = [(phrase, tiers.of(phrase.part)) for phrase in phrases]
+        kept = [await asyncio.to_thread(self._kept, v.key(checked(p.text)), v) is not None for p, v in voiced]
+        missing = [one for one, there in zip(voiced, kept, strict=True) if not there]
+        costs = [voice.cost(len(phrase.text)) for phrase, voice in missing]
+        return Prewarmed(
+            there=tuple(phrase.id for (phrase, _), there in zip(voiced, kept, strict=True) if there),
+            made=tuple(phrase.id for phrase, _ in missing),
+            characters=sum(len(phrase.text) for phrase, _ in missing),
             cost=None if None in costs else sum((cost for cost in costs if cost is not None), Decimal(0)),
         )
 

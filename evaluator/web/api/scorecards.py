@@ -7,7 +7,6 @@ from fastapi import FastAPI, Request, Response
 from pydantic import Field
 
 from evaluator.exports.gathering import exported_one
-from evaluator.exports.json import scorecard_json
 from evaluator.human import DismissalCause, Recommendation
 from evaluator.scorecard import Scorecard
 from evaluator.transcript import Utterance
@@ -111,11 +110,7 @@ class ScorecardApi:
         """
         with self.site.database.begin() as db:
             one = exported_one(db, visit.viewer, ref)
-        stored = one.stored
-        words, missing = None, None
-        if one.sees_judge:
-            words, missing = self.site.words(stored.transcript_key, stored.transcript_sha256)
-        return answer(request, scorecard_json(one, words, words_missing=missing))
+        return answer(request, self.site.whole(one))
 
 
 def attach(app: FastAPI, site: Site) -> None:

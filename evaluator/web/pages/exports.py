@@ -1,9 +1,9 @@
 """Scorecards as files: one in each form, the list as CSV, and the explanation for the candidate; each is logged."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import Response
@@ -21,7 +21,6 @@ from evaluator.exports.explanation import (
 )
 from evaluator.exports.gathering import exported_list, exported_one, survey
 from evaluator.exports.greenhouse import GreenhouseExport, greenhouse
-from evaluator.exports.json import scorecard_json
 from evaluator.exports.pdf import MEDIA_TYPE as PDF
 from evaluator.exports.rows import Exported
 from evaluator.exports.scorecard_html import scorecard_html
@@ -63,7 +62,7 @@ class ExportPages:
     def as_json(self, visit: AsVisit, ref: str) -> Response:
         """One scorecard whole; what is hidden from the viewer is null."""
         one = self._logged(visit.viewer, ref, format="json")
-        text = json.dumps(self.whole(one), ensure_ascii=False, indent=1, allow_nan=False)
+        text = json.dumps(self.site.whole(one), ensure_ascii=False, indent=1, allow_nan=False)
         return file(text + "\n", media_type=JSON, name=f"scorecard-{one.stored.id}.json")
 
     def as_greenhouse(self, visit: AsVisit, ref: str) -> Response:
@@ -128,16 +127,9 @@ class ExportPages:
 
         def lines() -> Iterator[str]:
             for one in each:
-                yield json.dumps(self.whole(one), ensure_ascii=False, allow_nan=False) + "\n"
+                yield json.dumps(self.site.whole(one), ensure_ascii=False, allow_nan=False) + "\n"
 
         return streamed(lines(), media_type=JSON_LINES, name="scorecards.jsonl")
-
-    def whole(self, one: Exported) -> Mapping[str, Any]:
-        """The JSON object; the words are not even fetched where they are hidden."""
-        if not one.sees_judge:
-            return scorecard_json(one, None)
-        transcript, missing = self.site.words(one.stored.transcript_key, one.stored.transcript_sha256)
-        return scorecard_json(one, transcript, words_missing=missing)
 
     def greenhouse(self, viewer: Viewer, ref: str) -> tuple[GreenhouseExport, Exported]:
         """In Greenhouse's shape; logged."""

@@ -1,7 +1,6 @@
 """The scorecard for people and for machines, and what of it is shown before one's own blind review."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse, Response
@@ -10,6 +9,7 @@ from sqlalchemy import Connection
 from evaluator.calibration.agreement import Agreement
 from evaluator.deciding import LOCKED, Dossier, dossier
 from evaluator.errors import DigestMismatch, NotFound
+from evaluator.exports.gathering import exported_one
 from evaluator.people import Act, Viewer
 from evaluator.storage.calibrations import latest_calibration
 from evaluator.storage.placing import requisition_of_interview
@@ -17,11 +17,10 @@ from evaluator.storage.reading import StoredScorecard, find_scorecard
 from evaluator.storage.reviewing import beside, interview_seen
 from evaluator.transcript import Transcript
 from evaluator.views.people import agreement_words, locked_view, people_view, submitted_words
-from evaluator.views.scorecard import ScorecardView, scorecard_json, scorecard_view
+from evaluator.views.scorecard import ScorecardView, scorecard_view
 from evaluator.web.listing import standing
 from evaluator.web.pages.site import Site, checked_name
 from evaluator.web.rights import AsVisit, InRequisition, add, of_scorecard
-from evaluator.words import iso
 
 Neighbours = tuple[str | None, str | None]  # interviews before and after
 
@@ -63,12 +62,8 @@ class ScorecardPages:
     def scorecard_data(self, visit: AsVisit, ref: str) -> Response:
         """The scorecard for machines."""
         with self.site.database.begin() as db:
-            found = dossier(db, checked_name("scorecard", ref))
-        stored = found.stored
-        if not found.open_to(visit.viewer):
-            return self.site.data(_locked_json(found))
-        transcript, missing = self.site.words(stored.transcript_key, stored.transcript_sha256)
-        return self.site.data({**scorecard_json(stored, transcript, words_missing=missing), "ai_visible": True})
+            one = exported_one(db, visit.viewer, checked_name("scorecard", ref))
+        return self.site.data(self.site.whole(one))
 
     def _locked(self, visit: AsVisit, found: Dossier, again: str | None, neighbours: Neighbours) -> Response:
         return self.site.page(
@@ -126,23 +121,6 @@ def _agreement(db: Connection, stored: StoredScorecard) -> Agreement | None:
         prompt_version=provenance.prompt_version,
     )
     return None if measured is None else Agreement.model_validate(measured.body)
-
-
-def _locked_json(found: Dossier) -> dict[str, Any]:
-    """Nothing that depends on what the judge said, digests and times of calls included."""
-    stored = found.stored
-    return {
-        "scorecard_id": stored.id,
-        "interview_id": stored.interview_id,
-        "candidate_ref": stored.candidate_ref,
-        "requisition": stored.requisition,
-        "interviewed_at": iso(stored.interviewed_at) if stored.interviewed_at else None,
-        "rubric": found.rubric.ref,
-        "superseded_by": stored.superseded_by,
-        "recording": stored.recording.status,
-        "ai_visible": False,
-        "locked": LOCKED,
-    }
 
 
 def attach(app: FastAPI, site: Site) -> None:

@@ -8,6 +8,8 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from jinja2 import Environment
 
 from evaluator.errors import ContentError, NotFound, TranscriptFault, Unavailable
+from evaluator.exports.json import scorecard_json
+from evaluator.exports.rows import Exported
 from evaluator.pipeline import fetch_transcript
 from evaluator.ports import ObjectStore
 from evaluator.storage.database import Database
@@ -56,6 +58,13 @@ class Site:
             return fetch_transcript(self.store, key=key, digest=sha256), None
         except (Unavailable, ContentError, TranscriptFault) as error:
             return None, visible(str(error))
+
+    def whole(self, one: Exported) -> dict[str, Any]:
+        """The scorecard for machines; the words are not even fetched where they are hidden."""
+        if not one.sees_judge:
+            return scorecard_json(one, None)
+        transcript, missing = self.words(one.stored.transcript_key, one.stored.transcript_sha256)
+        return scorecard_json(one, transcript, words_missing=missing)
 
 
 def checked_name(noun: str, text: str) -> str:

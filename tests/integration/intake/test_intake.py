@@ -276,7 +276,7 @@ class FailsAt(MemoryStore):
         super().delete(key)
 
 
-CALLS = 9  # of the store, for one manifest that is taken in and one that is refused
+CALLS = 10  # of the store, for one manifest that is taken in and one that is refused
 
 
 class Crash(BaseException):

@@ -98,3 +98,17 @@ def test_without_consent_the_session_ends_and_nothing_is_kept(tmp_path):
 
     assert (None, {}) == (manifest, call.store.objects)
     assert "goodbye" in call.said[-1]
+
+
+def test_no_voice_leaves_for_a_cloud_that_nobody_agreed_to(monkeypatch):
+    """Turns and interruptions are found on this machine, whatever the framework would choose where LiveKit hosts it."""
+    for name, value in {"URL": "wss://x.livekit.cloud", "API_KEY": "k", "API_SECRET": "s", "DEV_MODE": "1"}.items():
+        monkeypatch.setenv(f"LIVEKIT_{name}", value)
+
+    async def run():
+        return session_of()
+
+    session = asyncio.run(run())
+
+    assert ("turn-detector-v1-mini", None) == (session.turn_detection.model, session.turn_detection._cloud_opts)
+    assert "vad" == session.interruption_detection

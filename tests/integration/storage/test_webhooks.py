@@ -376,3 +376,16 @@ def test_same_webhook_is_not_added_twice(database):
         a_webhook(database)
     with pytest.raises(NotFound):
         a_webhook(database, requisition="REQ-9")
+
+
+def test_interview_that_broke_off_keeps_no_requisition_waiting_until_it_is_released(database):
+    """Nobody scores it before; afterwards it counts like any other."""
+    prepared(database)
+    a_webhook(database, events=("requisition.ready",))
+    stock(database, a_manifest("iv-2", ending="incomplete"))
+    finish(database)
+    change(database, "UPDATE interview SET released_sha256 = transcript_sha256 WHERE id = 'iv-2'")
+    released = look(database)
+    change(database, "UPDATE interview SET released_sha256 = NULL WHERE id = 'iv-2'")
+
+    assert (0, 1) == (released, look(database))

@@ -208,7 +208,7 @@ def test_an_interview_is_judged_again(world, card):
     assert (422, ["reason"]) == (short.status_code, error_links(short.text))
     assert (200, True) == (done.status_code, run in done.text)
     assert "scorecard.rescore" in logged
-    assert "Judged again: re-scoring waits." in text_of(client.get(f"/scorecards/{card}").text)
+    assert "Re-scoring waits." in text_of(client.get(f"/scorecards/{card}").text)
 
 
 def test_what_was_judged_again_is_kept_and_closed(world, card):
@@ -252,7 +252,7 @@ def test_a_name_is_shown_once_and_logged(world, card):
 
 def test_the_page_offers_what_one_may_do(world, card):
     """By role; nobody is led to a door that is closed to them."""
-    offers = ("Review this scorecard", "Change the level", "Dismiss …", "Judge again …", "Reveal the name")
+    offers = ("Review this scorecard", "Change the level", "Dismiss …", "Re-score …", "Reveal the name")
 
     seen = {}
     for role in ("reviewer", "hiring_manager", "recruiter"):

@@ -142,17 +142,17 @@ def test_store_that_is_down_stops_no_other_step(services, others, tmp_path):
 
     report = tick(others())
 
-    assert (("intake",), 1) == (report.failed, report.hints)
+    assert (("abandoned", "intake"), 1) == (report.failed, report.hints)
 
 
 def test_database_that_is_down_fails_every_step_in_words(others):
     """Nothing is raised: the reconciler waits the outage out."""
     report = tick(others(database_url="postgresql://a:b@127.0.0.1:1/c"))
 
-    assert {"leases", "intake", "hints", "runs", "notices"} == set(report.failed)
+    assert {"leases", "abandoned", "intake", "hints", "runs", "notices"} == set(report.failed)
 
 
-@pytest.mark.parametrize("step", ["leases", "hints", "runs", "intake"])
+@pytest.mark.parametrize("step", ["leases", "hints", "runs", "abandoned", "intake"])
 def test_step_of_another_reconciler_is_skipped(services, others, step):
     """While one holds a step's lock the others leave that step alone, and do the rest."""
     hand_in(services, 2)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from evaluator.errors import Forbidden
 from evaluator.exports.greenhouse import greenhouse
-from evaluator.human import folded
+from evaluator.human import Recommended, folded
 from tests.unit.comparing import (
     CRITERIA,
     OTHER,
@@ -60,6 +60,17 @@ def test_the_recommendation_is_the_persons(ours, theirs):
     one = an_exported(None, a_review(recommendation="no"), a_recommendation(ours))
 
     assert theirs == greenhouse(one).scorecards[0].overall_recommendation
+
+
+def test_the_newest_note_is_what_to_take_away():
+    """Of the recommendation, else of the review."""
+    older, newer = (
+        a_review(note="Calm under pressure."),
+        Recommended(recommendation="yes", note="Ask about replication."),
+    )
+    found = [greenhouse(an_exported(None, *acts)).scorecards[0] for acts in ((older, newer), (older,))]
+
+    assert ["Ask about replication.", "Calm under pressure."] == [card.questions[0].answer for card in found]
 
 
 def test_levels_become_ratings():

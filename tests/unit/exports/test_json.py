@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluator.exports.json import scorecard_json
-from tests.factories import a_transcript
+from tests.factories import AT, a_transcript
 from tests.unit.comparing import CRITERIA, TEXT, a_body, a_dismissal, a_final, a_review, an_exported
+from tests.unit.web.builders import a_mixed_transcript, a_scorecard, timed
 
 
 def test_it_holds_the_body_as_it_is_hashed():
@@ -16,6 +17,26 @@ def test_it_holds_the_body_as_it_is_hashed():
     found = scorecard_json(an_exported(body), a_transcript())
 
     assert (body.model_dump(mode="json"), body.digest) == (found["body"], found["body_sha256"])
+
+
+def test_the_cited_words_come_with_speaker_and_times():
+    """A program gets body and words in one piece, on a scale that it need not know."""
+    transcript = timed(a_mixed_transcript())
+    found = scorecard_json(an_exported(a_scorecard(transcript)), transcript)
+
+    assert ("candidate", 723.0) == (found["evidence"]["U1"]["speaker"], found["evidence"]["U1"]["started_s"])
+    assert (1, 5, AT.strftime("%Y-%m-%dT%H:%M:%SZ")) == (
+        found["scale_min"],
+        found["scale_max"],
+        found["interviewed_at"],
+    )
+
+
+def test_a_judge_that_means_nothing_carries_its_notice():
+    """The demonstration judge's levels are labelled."""
+    found = scorecard_json(an_exported(a_scorecard(model="demo-judge@1")), None)
+
+    assert "demo judge: trained on simulated interviews only, meaningless for real ones" == found["judge_notice"]
 
 
 def test_it_holds_the_cited_and_quoted_words_only():

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluator.exports.scorecard_html import scorecard_html
+from evaluator.human import Recommended
 from evaluator.views.scorecard import scorecard_view
 from tests.factories import SAID, a_transcript
 from tests.unit.comparing import CRITERIA, TEXT, a_body, a_dismissal, a_final, a_review, an_exported
@@ -70,6 +71,16 @@ def test_the_history_of_finals_is_kept():
 
     assert "Earlier: level 3 to level 5" in text
     assert "Final: level 5 to level 4" in text
+
+
+def test_notes_on_the_whole_are_kept():
+    """The review's, and that of the newest recommendation."""
+    later = Recommended(recommendation="strong_yes", note="Ask about replication.")
+    text = words_of(the_html(a_review(note="Calm under pressure."), later))
+
+    assert "Note by Reviewer A, 19 Nov 2026 14:03 UTC: Calm under pressure." in text
+    assert "Note by Reviewer A, 19 Nov 2026 14:04 UTC: Ask about replication." in text
+    assert 2 == text.count("Note by")
 
 
 def test_without_a_recommendation_it_says_so():

@@ -336,3 +336,134 @@ def test_what_was_not_heard_before_a_crash_is_said_after_it(tmp_path):
     _, room = meet(tmp_path, back, store=store)
 
     assert words == room.interview.reply.text
+
+
+@pytest.mark.parametrize(
+    ("lines", "ending"),
+    [
+        (["Yes.", FULL], "incomplete"),
+        (["Yes.", FULL, "Can we stop here?", "Yes."], "stopped"),
+        (["Yes.", FULL, "", "", ""], "silent"),
+        (["Yes.", *[FULL] * 20], "finished"),
+    ],
+)
+def test_the_manifest_says_how_it_ended(tmp_path, lines, ending):
+    """A candidate who hangs up leaves an interview that broke off."""
+
+    async def scenario(room):
+        await room.speak(room.interview.reply.text)
+        for line in lines:
+            if room.interview.ended is None:
+                await room.answer(line)
+        return await room.interview.close()
+
+    assert ending == meet(tmp_path, scenario)[0].ending
+
+
+def test_a_wish_for_a_person_is_handed_over(tmp_path):
+    """The team sees it with the interview."""
+
+    async def scenario(room):
+        await room.speak(room.interview.reply.text)
+        await room.answer("Yes.", "Can I talk to a real person, please?")
+        return await room.interview.close()
+
+    assert meet(tmp_path, scenario)[0].wants_person
+
+
+def test_a_withdrawal_is_written_when_the_wish_is_heard(tmp_path):
+    """A crash before the answer leaves an interview that nothing of is scored."""
+
+    async def scenario(room):
+        await room.speak(room.interview.reply.text)
+        await room.answer("Yes.", FULL, "Please stop the recording.")
+        return resume(room.store, "iv-1").consent.status
+
+    assert "withdrawn" == meet(tmp_path, scenario)[0]
+
+
+def test_a_withdrawal_that_is_taken_back_goes_on_after_a_crash(tmp_path):
+    """What was said in between is kept by nobody, and what comes after it is."""
+    store = FlakyStore()
+
+    async def killed(room):
+        await room.speak(room.interview.reply.text)
+        await room.answer("Yes.", FULL, "Please stop the recording.", "No.", FULL)
+        return resume(store, "iv-1").consent.status
+
+    async def back(room):
+        before = resume(store, "iv-1")
+        room.keeper._opened = lambda _: before
+        await room.interview.resume(before.turns, before.consent)
+        return room.interview.reply.conduct.pending
+
+    status, _ = meet(tmp_path, killed, store=store)
+    pending, _ = meet(tmp_path, back, store=store)
+
+    assert ("granted", None) == (status, pending)
+
+
+def test_a_candidate_who_is_back_after_a_wish_to_withdraw_is_asked_again(tmp_path):
+    """Nothing is kept until they have said no."""
+    store = FlakyStore()
+
+    async def killed(room):
+        await room.speak(room.interview.reply.text)
+        await room.answer("Yes.", FULL, "Please stop the recording.")
+
+    async def back(room):
+        before = resume(store, "iv-1")
+        room.keeper._opened = lambda _: before
+        await room.interview.resume(before.turns, before.consent)
+        asked = room.interview.reply.text
+        await room.speak(asked)
+        await room.answer("No, go on.")
+        return asked, len(before.turns), resume(store, "iv-1")
+
+    meet(tmp_path, killed, store=store)
+    (asked, _, after), _ = meet(tmp_path, back, store=store)
+
+    assert "Shall I stop it for good" in asked
+    assert asked not in [turn.text for turn in after.turns]
+    assert "granted" == after.consent.status
+
+
+def test_an_interview_that_was_closed_meanwhile_ends_politely(tmp_path):
+    """The candidate is told, nothing that was handed over changes, and what came later stands in the file."""
+
+    async def scenario(room):
+        await room.speak(room.interview.reply.text)
+        await room.answer("Yes.", FULL)
+        resume(room.store, "iv-1").finish(ending="incomplete")
+        before = dict(room.store.objects)
+        await room.answer("And then I was cut off for an hour.")
+        return before, await room.interview.close()
+
+    (before, manifest), room = meet(tmp_path, scenario)
+
+    assert "has been closed meanwhile" in room.said[-1]
+    assert ("stopped", None) == (room.interview.ended, manifest)
+    assert before == room.store.objects
+    assert "cut off for an hour" in (tmp_path / "spool" / "iv-1.jsonl").read_text()
+
+
+def test_times_go_on_behind_those_from_before_a_crash(tmp_path):
+    """Whoever speaks for it counts from its own first word again; the break takes nobody's time."""
+    store = FlakyStore()
+
+    async def killed(room):
+        await room.speak(room.interview.reply.text)
+        await room.answer("Yes.", FULL)
+
+    async def back(room):
+        before = resume(store, "iv-1")
+        room.keeper._opened = lambda _: before
+        await room.interview.resume(before.turns, before.consent)
+        await room.speak(room.interview.reply.text)
+        await room.answer(FULL)
+        return [turn.started_s for turn in resume(store, "iv-1").turns]
+
+    meet(tmp_path, killed, store=store)
+    times, _ = meet(tmp_path, back, store=store)
+
+    assert times == sorted(times)

@@ -5,8 +5,8 @@ import pytest
 from evaluator.judging import Sampling
 from evaluator.manifest import RecordingRef
 from evaluator.scorecard import Alert, conclude
-from evaluator.views.scorecard import evidence_of, scorecard_json, scorecard_view
-from tests.factories import AT, MODEL, SAID, a_completion, a_rubric, a_transcript
+from evaluator.views.scorecard import evidence_of, scorecard_view
+from tests.factories import MODEL, SAID, a_completion, a_rubric, a_transcript
 from tests.unit.web.builders import (
     a_failed_scorecard,
     a_mixed_transcript,
@@ -252,13 +252,13 @@ def test_alerts_of_one_kind_are_told_once_with_all_their_places():
 
 
 def test_a_judge_that_means_nothing_carries_its_notice():
-    """The demonstration judge's levels are labelled in the view and in JSON."""
+    """The demonstration judge's levels are labelled in the view."""
     notice = "demo judge: trained on simulated interviews only, meaningless for real ones"
     body = a_scorecard(model="demo-judge@1")
 
     view = scorecard_view(stored(body), a_rubric(), a_mixed_transcript())
 
-    assert [notice, notice] == [view.judge_notice, scorecard_json(stored(body), None)["judge_notice"]]
+    assert notice == view.judge_notice
 
 
 def test_without_the_transcript_levels_stay_and_words_are_missing():
@@ -329,15 +329,3 @@ def test_provenance_names_all_that_the_body_depends_on():
         facts.values()
     )
     assert "node-1" == facts["Worker"]
-
-
-def test_json_joins_the_cited_words_to_the_body():
-    """A program gets body and words in one piece, the words with speaker and times."""
-    transcript = timed(a_mixed_transcript())
-    body = a_scorecard(transcript)
-
-    data = scorecard_json(stored(body), transcript)
-
-    assert body.model_dump(mode="json") == data["body"]
-    assert ("candidate", 723.0) == (data["evidence"]["U1"]["speaker"], data["evidence"]["U1"]["started_s"])
-    assert (1, 5, AT.strftime("%Y-%m-%dT%H:%M:%SZ")) == (data["scale_min"], data["scale_max"], data["interviewed_at"])

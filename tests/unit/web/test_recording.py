@@ -93,6 +93,9 @@ def test_recording_that_goes_while_it_is_looked_at_is_no_error():
     ("key", "expected"),
     [
         (KEY, "audio/ogg"),
+        ("interviews/iv-1/recording.20261118T140200.ogg", "audio/ogg"),  # what was recorded after a pause
+        ("interviews/iv-1/recording.a.b.ogg", None),
+        ("interviews/iv-1/recording../x.ogg", None),
         ("interviews/iv-1/recording.svg", None),
         ("interviews/iv-1/recording.json", None),
         ("interviews/iv-1/manifest-20261118T140200.000000-0.json", None),
