@@ -41,7 +41,7 @@ test: bootstrap browser
 ifdef TESTS
 	@exec $(BIN)/python -m pytest $(TESTS)
 else
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not vllm and not chaos"
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not vllm and not chaos"
 	@$(BIN)/python -m pytest -m "vllm or chaos"
 endif
 

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 # How long an example takes says nothing on a machine that does other work at the same time.
 hypothesis.settings.register_profile("debrief", deadline=None)
 hypothesis.settings.load_profile("debrief")
+
+# A shell without job control starts what it puts in the background with Ctrl-C ignored, and every process that the
+# tests interrupt would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 _numbers = itertools.count(1)
