@@ -1,9 +1,10 @@
 """Interviews, rubrics and what intake refused."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Literal
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Text, cast, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from evaluator.errors import Conflict, NotFound
@@ -12,6 +13,8 @@ from evaluator.manifest import Manifest, consent_after
 from evaluator.storage.tables import evaluation, evaluation_event, intake_rejection, interview, requisition, rubric
 from evaluator.values import Frozen
 from rubrics.model import Rubric
+
+PARSED_MAX = 64  # rubric versions that a process keeps as values
 
 
 def release_rubric(db: Connection, value: Rubric) -> None:
@@ -34,11 +37,17 @@ def release_rubric(db: Connection, value: Rubric) -> None:
 def load_rubric(db: Connection, rubric_id: str, version: str) -> Rubric:
     """A released rubric; NotFound when no such version was released here."""
     body = db.execute(
-        select(rubric.c.body).where(rubric.c.id == rubric_id, rubric.c.version == version)
+        select(cast(rubric.c.body, Text)).where(rubric.c.id == rubric_id, rubric.c.version == version)
     ).scalar_one_or_none()
     if body is None:
         raise NotFound(f"rubric {rubric_id}@{version} is not known here; see: debrief rubric list")
-    return Rubric.model_validate(body)
+    return _parsed(body)
+
+
+@lru_cache(PARSED_MAX)
+def _parsed(body: str) -> Rubric:
+    """A released rubric never changes, and every page needs one."""
+    return Rubric.model_validate_json(body)
 
 
 def released_rubrics(db: Connection) -> tuple[Rubric, ...]:

@@ -217,13 +217,22 @@ def with_scorecard(db: Connection, requisition: str, *, limit: int) -> tuple[str
     return tuple(db.execute(query, {"one": requisition, "limit": limit}).scalars())
 
 
+def newest_evaluation(db: Connection, interview_id: str) -> str | None:
+    """The state of the interview's newest evaluation; None: there is none."""
+    query = text("SELECT e.state FROM evaluation e WHERE e.interview_id = :id ORDER BY e.id DESC LIMIT 1")
+    return db.execute(query, {"id": interview_id}).scalar_one_or_none()
+
+
 def beside(db: Connection, interview_id: str) -> tuple[str | None, str | None]:
     """The interviews with a scorecard before and after this one in its requisition, by when they were held."""
     found = [
         db.execute(
             text(
-                "SELECT i.id FROM interview i JOIN interview here ON i.requisition = here.requisition "
-                f"WHERE here.id = :id AND ({_HELD.format('i')}, i.id) {sign} ({_HELD.format('here')}, here.id) "
+                # Where it stands is asked for apart: joined, every interview would be looked at until one fits.
+                "SELECT i.id FROM interview i "
+                "WHERE i.requisition = (SELECT here.requisition FROM interview here WHERE here.id = :id) "
+                f"AND ({_HELD.format('i')}, i.id) {sign} "
+                f"((SELECT {_HELD.format('here')} FROM interview here WHERE here.id = :id), :id) "
                 "AND EXISTS (SELECT FROM scorecard s WHERE s.interview_id = i.id) "
                 f"ORDER BY {_HELD.format('i')} {direction}, i.id {direction} LIMIT 1"
             ),

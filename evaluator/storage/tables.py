@@ -89,6 +89,12 @@ Index(
     text("COALESCE(started_at, '-infinity'::timestamp with time zone)"),
     interview.c.id,
 )
+Index(
+    "ix_interview_requisition_interviewed_at",
+    interview.c.requisition,
+    text("COALESCE(started_at, '-infinity'::timestamp with time zone)"),
+    interview.c.id,
+)
 
 intake_rejection = Table(
     "intake_rejection",

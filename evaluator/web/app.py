@@ -1,9 +1,11 @@
 """The web application: routes with what each needs, templates and failures put together; pages are made elsewhere."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from importlib.resources import files
 from urllib.parse import urlsplit
 
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -38,6 +40,7 @@ from evaluator.web.rights import (
 from evaluator.words import ADVICE, iso, utc, visible
 
 POST = ("POST",)
+THREADS = 6  # requests that are worked on at once, in one process
 STATIC_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
 
 
@@ -65,7 +68,13 @@ def create_app(
     # No interactive documentation: it would be loaded from a third party's servers.
     # No redirects to addresses without a last slash: they would name the scheme, which a proxy before us has changed.
     app = FastAPI(
-        title="Debrief", version=version, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
+        title="Debrief",
+        version=version,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        lifespan=_few_threads,
     )
     open_gate(app, DatabaseGate(database=database, access=access))
     if openid is None and access.provider is not None and access.web_url is not None:
@@ -97,6 +106,13 @@ def create_app(
         refuse=lambda request, status, detail: respond(request, _http_problem(status, detail), templates),
     )
     return app
+
+
+@asynccontextmanager
+async def _few_threads(_: FastAPI) -> AsyncIterator[None]:
+    """Requests beyond these wait their turn: on two cores more of them at once only take the interpreter in turns."""
+    current_default_thread_limiter().total_tokens = THREADS
+    yield
 
 
 def _templates() -> Environment:

@@ -114,7 +114,7 @@ def _server(app: FastAPI) -> uvicorn.Server:
             log_level="warning",
             server_header=False,
             proxy_headers=False,  # nobody may say who they are by a header
-            lifespan="off",
+            lifespan="on",
             ws="none",
             limit_concurrency=REQUESTS_MAX,
             timeout_graceful_shutdown=STOP_TIMEOUT_S,

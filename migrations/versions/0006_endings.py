@@ -1,4 +1,4 @@
-"""How a live interview ended, and that a person released one that broke off."""
+"""How a live interview ended, and that a person released one that broke off; an index for its neighbours in time."""
 
 from collections.abc import Sequence
 
@@ -19,9 +19,15 @@ def upgrade() -> None:
     op.create_check_constraint(
         op.f("ck_interview_ending"), "interview", "ending IN ('finished', 'stopped', 'silent', 'incomplete')"
     )
+    op.create_index(
+        "ix_interview_requisition_interviewed_at",
+        "interview",
+        ["requisition", sa.text("COALESCE(started_at, '-infinity'::timestamp with time zone)"), "id"],
+    )
 
 
 def downgrade() -> None:
+    op.drop_index("ix_interview_requisition_interviewed_at", "interview")
     op.drop_constraint(op.f("ck_interview_ending"), "interview", type_="check")
     for column in ("released_sha256", "wants_person", "sections_reached", "ending"):
         op.drop_column("interview", column)

@@ -13,8 +13,8 @@ from evaluator.exports.gathering import exported_one
 from evaluator.people import Act, Viewer
 from evaluator.storage.calibrations import latest_calibration
 from evaluator.storage.placing import requisition_of_interview
-from evaluator.storage.reading import StoredScorecard, find_scorecard
-from evaluator.storage.reviewing import beside, interview_seen
+from evaluator.storage.reading import StoredScorecard
+from evaluator.storage.reviewing import beside, interview_seen, newest_evaluation
 from evaluator.transcript import Transcript
 from evaluator.views.people import agreement_words, locked_view, people_view, submitted_words
 from evaluator.views.scorecard import ScorecardView, scorecard_view
@@ -35,11 +35,15 @@ class ScorecardPages:
         """The scorecard; an interview's id leads to its newest."""
         name, viewer = checked_name("scorecard", ref), visit.viewer
         with self.site.database.begin() as db:
-            if not_yet := _without_scorecard(db, name):
-                return RedirectResponse(f"/interviews/{not_yet}", status_code=307)
-            found = dossier(db, name)
+            try:
+                found = dossier(db, name)
+            except NotFound:
+                if requisition_of_interview(db, name) is None:
+                    raise
+                # An interview that has no scorecard yet: its own page says where it stands.
+                return RedirectResponse(f"/interviews/{name}", status_code=307)
             agreement = _agreement(db, found.stored)
-            again = standing(interview_seen(db, viewer, found.stored.interview_id)).again
+            again = _again(db, viewer, found.stored.interview_id)
             neighbours = beside(db, found.stored.interview_id)
         stored = found.stored
         if stored.id != ref:
@@ -100,13 +104,11 @@ def offered(found: Dossier, viewer: Viewer) -> frozenset[Act]:
     return frozenset(act for act in may if stands or act != "review")
 
 
-def _without_scorecard(db: Connection, ref: str) -> str | None:
-    """The interview, where an interview is meant that has no scorecard yet: its own page says where it stands."""
-    try:
-        find_scorecard(db, ref)
-    except NotFound:
-        return ref if requisition_of_interview(db, ref) is not None else None
-    return None
+def _again(db: Connection, viewer: Viewer, interview_id: str) -> str | None:
+    """What a re-scoring is at; None: there is none, which is nearly always so and asked for cheaply."""
+    if newest_evaluation(db, interview_id) in {None, "done", "cancelled"}:
+        return None
+    return standing(interview_seen(db, viewer, interview_id)).again
 
 
 def _agreement(db: Connection, stored: StoredScorecard) -> Agreement | None:
