@@ -11,7 +11,7 @@ export EXTRA
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap browser demo test bench-pages chaos fuzz-api fuzz-formats injections judge-eval agent-eval train-judge pictures lint check clean
+.PHONY: help bootstrap browser demo test bench bench-pages chaos fuzz-api fuzz-formats injections judge-eval agent-eval train-judge pictures lint check clean
 
 help:
 	@echo "make demo          set up, score simulated interviews, serve the pages until Ctrl-C (ONCE=1: exit after the table)"
@@ -19,6 +19,7 @@ help:
 	@echo "make check         set up, and run format, lint, types, layers and unit tests but the longest"
 	@echo "make chaos         break a fleet on purpose (INTERVIEWS=60 KILLS=12 SEED=1)"
 	@echo "make injections    say things to the judge: what is noticed, and with JUDGE=embedded what it changes"
+	@echo "make bench         how fast and how frugal: ceiling and overhead (ALL=1: every bench; BENCH=growth: one; docs/benchmarks.md)"
 	@echo "make bench-pages   how long the pages take with 10,000 interviews and ten people at once"
 	@echo "make judge-eval    how far a judge finds again what simulated candidates were made to express"
 	@echo "make agent-eval    how the live agent leads simulated candidates of every kind (SEEDS=10)"
@@ -27,7 +28,7 @@ help:
 	@echo "make fuzz-api      send right and wrong values to every operation of the API (EXAMPLES=100)"
 	@echo "make fuzz-formats  damage transcript files of every kind (MUTATIONS=10000 SEED=1)"
 	@echo "make clean         remove .venv and caches; the data in .debrief stays"
-	@echo "bench-pages, chaos, injections, judge-eval, agent-eval and fuzz-formats end in one line of JSON, and exit 0 when every promise held."
+	@echo "bench, bench-pages, chaos, injections, judge-eval, agent-eval and fuzz-formats end in one line of JSON, and exit 0 when every promise held."
 
 bootstrap:
 	@$(PYTHON) bootstrap.py
@@ -52,6 +53,10 @@ browser: bootstrap
 
 chaos: bootstrap
 	@exec $(BIN)/python -m tests.chaos --store both $(if $(INTERVIEWS),--interviews $(INTERVIEWS)) $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED))
+
+# BENCH=NAME OPTIONS="--sections 640" for one of them; without, OPTIONS has no meaning.
+bench: bootstrap
+	@exec $(BIN)/python -m tests.bench $(if $(ALL),--all) $(if $(BENCH),$(BENCH) $(OPTIONS))
 
 bench-pages: bootstrap
 	@exec $(BIN)/python -m tests.bench.pages $(if $(INTERVIEWS),--interviews $(INTERVIEWS))

@@ -107,7 +107,7 @@ def pinned(constraints: str, package: str) -> str:
 def install_command(uv: str, python: str, engine: str, find_links: "str | None") -> "list[str]":
     """The command line of uv. Without a folder of wheels, torch comes from the index of its CPU builds."""
     agent = "agent,agent-openai,agent-deepgram,agent-cartesia,speech"
-    wanted = f".[embedded,calibration,pdf,{agent},{engine},dev]"
+    wanted = f".[embedded,calibration,otel,pdf,{agent},{engine},dev]"
     command = [uv, "pip", "install", "--python", python, "-c", "constraints.txt", "-e", wanted]
     return [*command, "--torch-backend", "cpu"] if engine == "cpu" and not find_links else command
 

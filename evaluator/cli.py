@@ -14,6 +14,7 @@ import typer
 from evaluator import __version__
 from evaluator.commands.output import out, put, put_json, take_global_flags, warn
 from evaluator.errors import DebriefError
+from evaluator.observing import logs
 
 INTERRUPTED, TERMINATED, BUG = 130, 143, 1
 
@@ -24,6 +25,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "import": ("intake", "import_files"),
     "intake": ("intake", "intake_command"),
     "run": ("runs", "app"),
+    "schedule": ("schedule", "app"),
     "interview": ("interviews", "app"),
     "scorecard": ("scorecards", "app"),
     "compare": ("compare", "compare"),
@@ -42,8 +44,12 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "audit": ("audit", "app"),
     "doctor": ("doctor", "doctor"),
     "db": ("database", "app"),
+    "cost": ("cost", "app"),
+    "engine": ("engine", "app"),
     "config": ("config", "app"),
 }
+
+STAYING = (["worker"], ["reconcile"], ["serve"], ["agent"])  # whose log somebody keeps: they also tell what goes well
 
 
 def application(arguments: Sequence[str]) -> typer.Typer:
@@ -92,11 +98,9 @@ def main() -> None:
     arguments = take_global_flags(sys.argv[1:])
     if out.plain:
         os.environ["NO_COLOR"] = "1"
-    logging.basicConfig(
-        level=logging.INFO if out.verbose else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-        stream=sys.stderr,
-    )
+    form, level = logs.chosen(os.environ)
+    usual: logs.Level = "info" if out.verbose or arguments[:1] in STAYING else "warning"
+    logs.configure(form, level or usual, verbose=out.verbose)
     sys.exit(_run(arguments))
 
 

@@ -12,6 +12,7 @@ from typing import Literal, get_args
 from sqlalchemy import Connection
 
 from evaluator.calibration.noise import Noise
+from evaluator.calibration.replicates import latest_noise
 from evaluator.comparison import (
     CANDIDATES_MAX,
     CANDIDATES_MIN,
@@ -25,7 +26,6 @@ from evaluator.errors import Conflict, Forbidden, NotFound, UsageFault
 from evaluator.human import sees_judge
 from evaluator.people import Viewer
 from evaluator.storage import human
-from evaluator.storage.calibrations import latest_calibration
 from evaluator.storage.compared import Meant, meant
 from evaluator.storage.interviews import load_rubric
 from evaluator.storage.reading import StoredScorecard, find_scorecard
@@ -335,16 +335,16 @@ def _rubric(db: Connection, wanted: str | None, chosen: Sequence[Chosen]) -> Rub
 
 def _noise(db: Connection, rubric: Rubric, chosen: Sequence[Chosen]) -> Noise | None:
     """What was measured last of the one judge and prompt of these scorecards; None where they have several."""
-    judges = {(c.stored.body.provenance.model, c.stored.body.provenance.prompt_version) for c in chosen}
+    made = (c.stored.body.provenance for c in chosen)
+    judges = {(one.model, one.prompt_version, one.sampling.temperature) for one in made}
     if len(judges) != 1:
         return None
-    model, prompt_version = judges.pop()
-    measured = latest_calibration(
+    model, prompt_version, temperature = judges.pop()
+    return latest_noise(
         db,
-        kind="noise",
         rubric_id=rubric.id,
         rubric_version=rubric.version,
         model=model,
         prompt_version=prompt_version,
+        temperature=temperature,
     )
-    return None if measured is None else Noise.model_validate(measured.body)

@@ -168,7 +168,7 @@ def decide_level(
     """
 
     def act(found: Dossier) -> Final:
-        _require_open(found, viewer)
+        require_open(found, viewer)
         _require_standing(found)
         if criterion_id not in {criterion.id for criterion in found.rubric.criteria}:
             raise UsageFault(f"rubric {found.rubric.ref} has no criterion {criterion_id!r}")
@@ -189,7 +189,7 @@ def recommend(
 
     def act(found: Dossier) -> Recommended:
         _require_person(viewer, found.requisition.id)
-        _require_open(found, viewer)
+        require_open(found, viewer)
         _require_standing(found)
         return _made(Recommended, recommendation=recommendation, note=note)
 
@@ -244,7 +244,8 @@ class Rescored(Frozen):
 
     run: str
     interviews: tuple[str, ...]
-    blocked: int  # of them, for want of consent: they are in the run and are not judged
+    blocked: int  # of them: they are in the run and are not judged, for want of consent or as they broke off
+    broke_off: int  # of those blocked: with consent, and nobody has released them
     reason: str
 
 
@@ -274,8 +275,13 @@ def rescore(
         start_run(db, name=run, selection=selection, judge=judge)
         for one in by_interview.values():
             audit.log(db, viewer, "scorecard.rescore", f"scorecard:{one.id}", one.requisition, {"run": run})
-    interviews, blocked = tuple(member.interview_id for member in members), sum(member.blocked for member in members)
-    return Rescored(run=run, interviews=interviews, blocked=blocked, reason=reason)
+    return Rescored(
+        run=run,
+        interviews=tuple(member.interview_id for member in members),
+        blocked=sum(member.blocked for member in members),
+        broke_off=sum(member.row["code"] == "incomplete" for member in members),
+        reason=reason,
+    )
 
 
 def reveal_name(db: Connection, viewer: Viewer, interview_id: str) -> str:
@@ -347,7 +353,8 @@ def _require_itself(found: Dossier, ref: str) -> None:
         raise UsageFault(f"{ref} names an interview; name the scorecard itself, {found.stored.id}")
 
 
-def _require_open(found: Dossier, viewer: Viewer) -> None:
+def require_open(found: Dossier, viewer: Viewer) -> None:
+    """Locked while the judge is hidden from the viewer."""
     if not found.open_to(viewer):
         raise Locked(LOCKED)
 

@@ -12,6 +12,7 @@ DebriefError                      exit code 1 unless a subclass says otherwise
 │   └── Stale                         somebody else was faster; look again, then decide
 ├── Unavailable                   4   a dependency is missing or misbehaves; nothing is lost, retry later
 │   ├── DatabaseUnavailable
+│   │   └── OtherSchema                   it is at another migration than this version
 │   ├── BrokerUnavailable
 │   ├── StoreUnavailable
 │   ├── StoreForbidden                the store answers 403: a permission is missing
@@ -113,6 +114,12 @@ class DatabaseUnavailable(Unavailable):
     """Raised when PostgreSQL is unreachable, or not at the migration head."""
 
     code = "database"
+
+
+class OtherSchema(DatabaseUnavailable):
+    """Raised when PostgreSQL's migrations are newer or older than this version's; names both, and the way out."""
+
+    code = "schema"
 
 
 class BrokerUnavailable(Unavailable):

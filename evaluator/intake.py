@@ -36,11 +36,15 @@ from evaluator.layout import (
     manifest_key,
     open_key,
     rejected_manifest_key,
+    release_key,
 )
 from evaluator.manifest import CONSENT_DENIED, MANIFEST_BYTES_MAX, Manifest, parse_manifest, settled
+from evaluator.people import COMMAND
 from evaluator.ports import ObjectStore, walk
+from evaluator.releases import Release, kept_release
+from evaluator.storage import audit
 from evaluator.storage.database import Database
-from evaluator.storage.interviews import deny, reject, release_rubric, take_in
+from evaluator.storage.interviews import deny, reject, release, release_rubric, take_in
 from evaluator.storage.locks import lock, still_held, try_lock
 from evaluator.storage.runs import supersede
 from evaluator.transcript import TRANSCRIPT_BYTES_MAX, parse_transcript
@@ -292,7 +296,8 @@ def rescan(database: Database, store: ObjectStore, find_rubric: FindRubric) -> I
     """Takes in what the store knows and PostgreSQL does not, as after a restore.
 
     Each interview becomes what its archived manifests say together: one that is not known is found again, and one
-    that is known gets what was taken in since, such as a withdrawal. Done again it changes nothing.
+    that is known gets what was taken in since, such as a withdrawal; what a person released is released again. Done
+    again it changes nothing.
     """
     with database.begin() as turn:
         lock(turn, "intake")
@@ -324,6 +329,8 @@ def _take_in_again(
     outcomes: tuple[str, ...] = ()
     if manifests:
         manifest = settled(manifests)
+        released, faulty = _kept_release(store, manifest)
+        refused += faulty
         try:
             _prove(database, store, find_rubric, manifest)
         except RubricFault:
@@ -333,10 +340,31 @@ def _take_in_again(
         else:
             with database.begin() as db:
                 outcomes = (_write(db, manifest),)
+                if released is not None:
+                    _release_again(db, released)
     for key, reason in refused:
         with database.begin() as db:
             reject(db, key=key, kept_as=key, reason=reason)
     return (*("rejected" for _ in refused), *outcomes)
+
+
+def _kept_release(store: ObjectStore, manifest: Manifest) -> tuple[Release | None, list[tuple[str, str]]]:
+    """A person's word that this may be scored although it broke off; one that cannot be read is refused."""
+    if manifest.ending != "incomplete":
+        return None, []
+    try:
+        return kept_release(store, manifest.interview_id, manifest.transcript.sha256), []
+    except ContentError as fault:
+        return None, [(release_key(manifest.interview_id, manifest.transcript.sha256), str(fault))]
+
+
+def _release_again(db: Connection, kept: Release) -> None:
+    """The database forgot it: an older dump was restored. The log then says that it was found again."""
+    released = release(db, kept.interview_id)
+    if not released.new:
+        return
+    said = {"reason": kept.reason, "transcript": kept.transcript_sha256, "found": "rescan"}
+    audit.log(db, COMMAND, "interview.release", f"interview:{kept.interview_id}", released.requisition, said)
 
 
 def _archived_manifest(store: ObjectStore, key: str) -> Manifest:

@@ -60,6 +60,11 @@ def consent_key(interview_id: str, seq: int) -> str:
     return f"{INTERVIEWS}{checked(interview_id)}/consent/{seq:06d}.json"
 
 
+def release_key(interview_id: str, transcript_sha256: str) -> str:
+    """A person's word that what there is of an interview that broke off may be scored, for one transcript."""
+    return f"{INTERVIEWS}{checked(interview_id)}/release-{checked(transcript_sha256)[:16]}.json"
+
+
 def speech_prefix() -> str:
     """All phrases that were spoken beforehand."""
     return "speech/"

@@ -9,14 +9,15 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Literal, get_args
+from urllib.parse import quote
 
 from evaluator.errors import UsageFault
 from evaluator.evaluation import RunCounts
 from evaluator.values import Frozen, canonical, sha256
 
-Event = Literal["scorecard.ready", "requisition.ready", "run.closed"]  # that a webhook can ask for
+Event = Literal["scorecard.ready", "requisition.ready", "run.closed", "digest"]  # that a webhook can ask for
 Told = Event | Literal["webhook.test"]
 EVENTS: tuple[Event, ...] = get_args(Event)
 OF_ONE_REQUISITION: tuple[Event, ...] = ("scorecard.ready", "requisition.ready")
@@ -54,6 +55,28 @@ class Message(Frozen):
     id: str  # the same for every try, and for whoever would tell the same thing again
     event: Told
     body: dict[str, Any]
+
+
+class Digest(Frozen):
+    """How much waits for people; none of it follows from what the judge said."""
+
+    to_review: int  # interviews that want more people's own scores
+    overdue: int  # of them, those that have waited too long
+    failed: int  # interviews
+    missed_nights: int  # of schedules, since the last digest
+    open_runs: int
+
+    def changed(self, before: Mapping[str, Any] | None) -> bool:
+        """Whether something is new since the digest that told `before`; None: there was none, and zeros are no news."""
+        numbers = self.model_dump(exclude={"open_runs", "missed_nights"})
+        return any(number != (before or {}).get(name, 0) for name, number in numbers.items())
+
+
+class RunEnded(Frozen):
+    """A run that has ended since the last digest."""
+
+    run: str
+    closed_because: str
 
 
 class Outcome(Frozen):
@@ -98,6 +121,21 @@ def run_closed(webhook_id: int, *, run: str, because: str, counts: RunCounts, an
     numbers = counts.model_dump(mode="json")
     data = {"run": run, "closed_because": because, "counts": _blinded_counts(numbers) if any_blind else numbers}
     return _message(webhook_id, "run.closed", run, data, at)
+
+
+def digest(
+    webhook_id: int, *, day: date, counts: Digest, ended: Sequence[RunEnded], web_url: str | None, at: datetime
+) -> Message:
+    """What waits for people on this local date. web_url: what links begin with; None: they are paths."""
+    base = (web_url or "").rstrip("/")
+    paths = {"to_review": "/interviews?reviewer=me_open", "failed": "/interviews?state=failed", "runs": "/runs"}
+    data = {
+        "day": day.isoformat(),
+        **counts.model_dump(),
+        "runs": [{**one.model_dump(), "link": f"{base}/runs/{quote(one.run, safe='')}/report"} for one in ended],
+        "links": {name: base + path for name, path in paths.items()},
+    }
+    return _message(webhook_id, "digest", day.isoformat(), data, at)
 
 
 def trial_message(webhook_id: int, *, number: str, at: datetime) -> Message:
@@ -181,7 +219,7 @@ def outcome_of(status: int) -> Outcome:
 def checked_events(names: Sequence[str], *, requisition: str | None) -> tuple[Event, ...]:
     """The events that are asked for, all that fit by default; UsageFault.
 
-    A run's numbers are about every requisition, so a webhook of one cannot have them.
+    A run's numbers, and a day's, are about every requisition, so a webhook of one cannot have them.
     """
     fitting = EVENTS if requisition is None else OF_ONE_REQUISITION
     if wrong := sorted(set(names) - set(fitting)):

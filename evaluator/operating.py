@@ -1,12 +1,16 @@
 """What operators do to runs and interviews: pause, resume, stop, try again, release; each is logged."""
 
+from datetime import UTC, datetime
+
 from sqlalchemy import Connection
 
 from evaluator.errors import Forbidden, UsageFault
 from evaluator.people import Viewer
+from evaluator.ports import ObjectStore
+from evaluator.releases import Release, keep_release
 from evaluator.storage import audit
 from evaluator.storage.interviews import Released, release
-from evaluator.storage.runs import Retried, close_run_named, pause_run, retry_run, unpause_run
+from evaluator.storage.runs import Limits, Retried, close_run_named, pause_run, retry_run, unpause_run
 
 REASON_CHARS_MIN, REASON_CHARS_MAX = 5, 500
 
@@ -33,25 +37,45 @@ def stop(db: Connection, viewer: Viewer, name: str) -> None:
 
 
 def retry(
-    db: Connection, viewer: Viewer, name: str, *, reason: str, only_failed: bool, require_consent: bool
+    db: Connection,
+    viewer: Viewer,
+    name: str,
+    *,
+    reason: str,
+    only_failed: bool,
+    require_consent: bool,
+    limits: Limits | None = None,
 ) -> Retried | None:
     """Tries again what failed, as `retry_run` does; None when there is nothing. NotFound; Forbidden; UsageFault."""
     _check(viewer)
     reason = checked_reason(reason)
-    retried = retry_run(db, name, reason=reason, only_failed=only_failed, require_consent=require_consent)
+    retried = retry_run(
+        db, name, reason=reason, only_failed=only_failed, require_consent=require_consent, limits=limits
+    )
     detail = {"in": retried.run, "interviews": len(retried.interviews)} if retried else {"interviews": 0}
     audit.log(db, viewer, "run.retry", f"run:{name}", detail={**detail, "only_failed": only_failed})
     return retried
 
 
-def release_interview(db: Connection, viewer: Viewer, interview_id: str, *, reason: str) -> Released:
+def release_interview(
+    db: Connection, store: ObjectStore, viewer: Viewer, interview_id: str, *, reason: str
+) -> Released:
     """Lets an interview that broke off be scored as far as it went; the next run takes it up.
 
-    NotFound; Forbidden; Conflict: it did not break off; UsageFault: no reason.
+    It is kept beside the interview too, where `rescan` finds it after a restore. NotFound; Forbidden; Conflict: it did
+    not break off; UsageFault: no reason; what the store raises, and nothing is released then.
     """
     _check(viewer)
     reason = checked_reason(reason, why="what there is of it should be scored")
     released = release(db, interview_id)
+    kept = Release(
+        interview_id=interview_id,
+        transcript_sha256=released.transcript_sha256,
+        released_at=datetime.now(UTC),
+        person_id=viewer.person_id,
+        reason=reason,
+    )
+    keep_release(store, kept)
     detail = {"reason": reason, "transcript": released.transcript_sha256}
     audit.log(db, viewer, "interview.release", f"interview:{interview_id}", released.requisition, detail)
     return released

@@ -7,6 +7,7 @@ line of JSON in which nothing can close the block or spell a chat template's tok
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from evaluator.judging import JudgeRequest, Sampling, TokenCounter
@@ -155,6 +156,12 @@ def tokens_needed(request: JudgeRequest, count_tokens: TokenCounter) -> int:
     return count_tokens(request.system) + count_tokens(request.user) + MESSAGE_TOKENS + request.sampling.max_tokens
 
 
+def tokens_at_most(request: JudgeRequest) -> int:
+    """What `tokens_needed` says at most, without counting: a text has no more tokens than bytes."""
+    said = sum(len(text.encode(errors="surrogatepass")) for text in (request.system, request.user))
+    return said + MESSAGE_TOKENS + request.sampling.max_tokens
+
+
 def evaluation_key(*, transcript_sha256: str, rubric_digest: str, model: str, sampling: Sampling) -> str:
     """Names an evaluation by all that its scorecard depends on: change one and nothing is reused."""
     return sha256(
@@ -164,11 +171,16 @@ def evaluation_key(*, transcript_sha256: str, rubric_digest: str, model: str, sa
                 "rubric": rubric_digest,
                 "prompt": PROMPT_VERSION,
                 "model": model,
-                "schemas": sha256(canonical(answer_schemas(rationales=True))),
+                "schemas": _schemas_sha256(),
                 "sampling": sampling.model_dump(mode="json"),
             }
         )
     )
+
+
+@cache
+def _schemas_sha256() -> str:
+    return sha256(canonical(answer_schemas(rationales=True)))
 
 
 def key_for(transcript: Transcript, rubric: Rubric, *, model: str, sampling: Sampling) -> str:

@@ -3,16 +3,33 @@
 import difflib
 import os
 from collections.abc import Iterable
+from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from evaluator.errors import UsageFault
 from evaluator.judging import Sampling
+from evaluator.nights import parse_time, zone_of
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Price = Annotated[Decimal | None, Field(ge=0, le=1_000_000, max_digits=18, decimal_places=9)]
+
+
+def _daily_time(text: str) -> str:
+    """Such as `07:00 Europe/Berlin`; ValueError."""
+    at, _, zone = text.strip().partition(" ")
+    try:
+        parse_time(at)
+        zone_of(zone)
+    except UsageFault as fault:
+        raise ValueError(str(fault)) from None
+    return text
+
+
+DailyTime = Annotated[str, Field(max_length=80), AfterValidator(_daily_time)]
 
 
 class Settings(BaseSettings):
@@ -63,6 +80,33 @@ class Settings(BaseSettings):
         default="", max_length=64, description="this machine's name in the accounts; its host name if empty"
     )
 
+    node_hour_price: Price = Field(default=None, description="what an hour of one worker's machine costs")
+    node_billed_from: Literal["worker", "boot"] = Field(
+        default="worker", description="what a machine costs from: its worker's start, or its own"
+    )
+    prompt_price: Price = Field(default=None, description="of a million prompt tokens, at a managed endpoint")
+    cached_price: Price = Field(
+        default=None, description="of those that the endpoint had cached; the price above if unset"
+    )
+    completion_price: Price = Field(default=None, description="of a million completion tokens")
+    currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$", description="of all these prices")
+    price_source: str = Field(
+        default="", max_length=200, description="where they come from, in your words: provider, region, day"
+    )
+
+    log_format: Literal["json", "text"] | None = Field(
+        default=None, description="of log lines, on stderr; unset: text on a terminal, JSON elsewhere"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] | None = Field(
+        default=None, description="of our own loggers; unset: info in what stays, warning in what ends"
+    )
+    otlp_endpoint: str | None = Field(
+        default=None,
+        max_length=500,
+        pattern=r"^https?://[^\s?#@]+$",
+        description="an OpenTelemetry collector for traces, http://host:4318; needs the extra otel",
+    )
+
     abandoned_minutes: int = Field(
         default=30, ge=1, le=10_080, description="without a word for so long, a live interview is closed as incomplete"
     )
@@ -88,6 +132,9 @@ class Settings(BaseSettings):
         default="",
         max_length=10_000,
         description="where webhooks may go: hooks.example.org, *.example.org:8443; nowhere if empty",
+    )
+    digest_at: DailyTime = Field(
+        default="07:00 UTC", description="when webhooks may get the day's digest: 07:00 Europe/Berlin"
     )
     session_idle_minutes: int = Field(default=60, ge=1, le=1_440, description="unused for so long, a login ends")
     session_hours: int = Field(default=12, ge=1, le=168, description="after so long, every login ends")
@@ -126,12 +173,18 @@ class Settings(BaseSettings):
         return tuple(Path(part) for part in self.rubrics.split(os.pathsep) if part)
 
     @property
+    def priced(self) -> bool:
+        """Whether money can be counted: a machine's hour, or a managed endpoint's tokens, have a price."""
+        return self.node_hour_price is not None or None not in (self.prompt_price, self.completion_price)
+
+    @property
     def sampling(self) -> Sampling:
         """The judge's sampling, as evaluations are keyed by it."""
         return Sampling(temperature=self.temperature, seed=self.seed, max_tokens=self.answer_tokens_max)
 
 
-OURS_BESIDE_SETTINGS = frozenset({"DEBRIEF_DRAIN_FILE"})  # set by a worker for its own children
+# Set by a worker for its own children.
+OURS_BESIDE_SETTINGS = frozenset({"DEBRIEF_DRAIN_FILE", "DEBRIEF_NODE_SESSION"})
 
 
 def read_settings() -> Settings:

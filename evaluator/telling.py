@@ -4,11 +4,13 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from typing import Protocol
 
 from sqlalchemy import Connection
 
 from evaluator.errors import Forbidden, Unavailable, UsageFault
+from evaluator.nights import parse_time, zone_of
 from evaluator.notices import SECRET_BYTES, Outcome, checked_events, headers, new_secret, spelled
 from evaluator.people import Viewer
 from evaluator.storage import audit
@@ -130,6 +132,17 @@ def remove_hook(db: Connection, viewer: Viewer, webhook_id: int, *, shown: str) 
     detail = {"host": host, "unsent": found.pending}
     audit.log(db, viewer, "webhook.remove", f"webhook:{webhook_id}", found.requisition, detail)
     return found.pending
+
+
+def digest_day(now: datetime, digest_at: str) -> date | None:
+    """The local date whose digest is due at this moment; None before its hour. digest_at: `07:00 Europe/Berlin`.
+
+    By the local clock: a time that it leaps over is past where it lands. A message's id is of the date, so a time that
+    it shows twice makes no second one.
+    """
+    at, _, zone = digest_at.strip().partition(" ")
+    local = now.astimezone(zone_of(zone))
+    return local.date() if local.time() >= parse_time(at) else None
 
 
 async def deliver(database: Database, sender: Sender, claimed: Claimed) -> Outcome:

@@ -147,6 +147,22 @@ class Services:
                 self.__dict__[name].close()
 
 
+def observe(settings: Settings, *, part: str, node: str) -> None:
+    """Sends this process's spans where the settings say; after the fork. UsageFault: see `require_traces`."""
+    if settings.otlp_endpoint is not None:
+        from evaluator.observing.traces import send_traces
+
+        send_traces(settings.otlp_endpoint, part=part, node=node)
+
+
+def require_traces(settings: Settings) -> None:
+    """UsageFault when traces are asked for and what sends them is not installed: said before anything starts."""
+    if settings.otlp_endpoint is not None:
+        from evaluator.observing.traces import require
+
+        require()
+
+
 def rubric_library(settings: Settings) -> Library:
     """Shipped rubrics and the deployment's own."""
     return library(settings.rubric_folders)

@@ -1,4 +1,4 @@
-"""What a model may add to the script: a sentence that shows that the answer was heard, or one question after it.
+"""What a model may add to the script: a sentence that shows what was heard, or says what is asked, or one question.
 
 A model is told the conversation and nothing of the rubric's criteria or anchors, so it has none to give away; what it
 says is checked before it is spoken, and left out where it fails. The scripted words are said either way.
@@ -12,9 +12,9 @@ from evaluator.untrusted import spoken
 from live_agent.memory import Said
 from rubrics.model import Rubric
 
-Kind = Literal["acknowledgment", "deep_follow_up"]
+Kind = Literal["acknowledgment", "interview_turn", "deep_follow_up"]
 
-SENTENCE_WORDS_MAX = {"acknowledgment": 25, "deep_follow_up": 35}
+SENTENCE_WORDS_MAX: dict[Kind, int] = {"acknowledgment": 25, "interview_turn": 30, "deep_follow_up": 35}
 SHARED_WORDS_MAX = 5  # in a row with an anchor, definition or example: more is no chance
 
 _TONE = (
@@ -24,6 +24,11 @@ _TONE = (
 )
 INSTRUCTIONS: dict[Kind, str] = {
     "acknowledgment": f"{_TONE} Say one short, neutral sentence that shows you heard the last answer. No question.",
+    "interview_turn": (
+        f"{_TONE} The candidate did not catch your last question, and hears it again right after you. Say one short, "
+        "neutral sentence that says in plainer words what it asks about. Add nothing to it and give no example. No "
+        "question."
+    ),
     "deep_follow_up": (
         f"{_TONE} Ask one short question about the last answer that helps the candidate to say more precisely what "
         "they did themselves, how, or with what result. One question, nothing else."

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,8 @@ from livekit.agents.voice import CloseEvent
 from evaluator.errors import Conflict, DebriefError, NotFound, Unavailable, UsageFault
 from evaluator.layout import archived_manifests_prefix, manifest_key
 from evaluator.manifest import Candidate, Consent
+from evaluator.observing import bound
+from evaluator.observing.logs import carry_ids
 from evaluator.ports import ObjectStore
 from evaluator.settings import Settings
 from evaluator.wiring import Services
@@ -24,7 +27,7 @@ from live_agent.agent import InterviewAgent, session_of
 from live_agent.conducting import Effect
 from live_agent.configuration import Agent, agent_of
 from live_agent.handoff import Recorder, opened, resumable
-from live_agent.interview import Interview
+from live_agent.interview import Interview, Outcome
 from live_agent.job import Job, job_of
 from live_agent.keeping import Keeper
 from live_agent.memory import CountTokens, chat_counter
@@ -40,9 +43,19 @@ from rubrics.model import Rubric
 
 log = logging.getLogger(__name__)
 
-JOIN_S_MAX = 1_800.0  # how long an empty room is waited in
+JOIN_S_MAX = 1_800.0  # how long the candidate is waited for
+READY_S_MAX = 20.0  # how long a job waits for a store or database that is away
+READY_RETRY_S = 2.0
 SETTLE_S_MAX = 10.0
 CIRCUITS = Circuits()  # of this process
+
+
+_OUTCOMES: Mapping[Outcome, str] = {
+    "handed_over": "handed over",
+    "no_consent": "there was no consent, nothing is kept",
+    "closed_elsewhere": "it was closed elsewhere meanwhile; what was kept until then is handed over there",
+    "store_away": "the store is away; what it lacks waits in a file on this machine",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,17 +72,38 @@ class Kit:
 
 
 async def entry(settings: Settings, context: JobContext) -> None:
-    """What a job of the worker runs; a job that cannot be done is refused with a line in the log."""
+    """What a job of the worker runs, in a process of its own; its log lines are written by the worker's."""
+    carry_ids()
+    with bound(job=context.job.id):
+        await _entry(settings, context)
+
+
+async def _entry(settings: Settings, context: JobContext) -> None:
+    """A job that cannot be done is refused with a line in the log."""
     try:
         job = job_of(context.job.metadata, context.job.room.name)
-        kit = await asyncio.to_thread(kit_of, settings, job)
+        kit = await _ready(settings, job)
     except (UsageFault, Unavailable) as error:
         log.warning("job %s refused: %s", context.job.id, error)
         context.shutdown("refused")
         return
-    call = Call(context, job, kit, None if context.is_fake_job() else context.api.egress)
-    context.add_shutdown_callback(call.finish)
-    await call.begin()
+    with bound(interview=job.interview_id):  # what the call begins (tasks, threads) inherits it
+        call = Call(context, job, kit, None if context.is_fake_job() else context.api.egress)
+        context.add_shutdown_callback(call.finish)
+        await call.begin()
+
+
+async def _ready(settings: Settings, job: Job, *, within_s: float = READY_S_MAX, retry_s: float = READY_RETRY_S) -> Kit:
+    """The kit, as soon as there is one: a store that is away for a moment costs nobody their interview."""
+    until = time.monotonic() + within_s
+    while True:
+        try:
+            return await asyncio.to_thread(kit_of, settings, job)
+        except Unavailable as error:
+            if time.monotonic() + retry_s > until:
+                raise
+            log.warning("interview %s: %s; asked again in %g s", job.interview_id, error, retry_s)
+        await asyncio.sleep(retry_s)
 
 
 def kit_of(settings: Settings, job: Job, environment: dict[str, str] | None = None) -> Kit:
@@ -133,7 +167,8 @@ class Call:
         await self._context.connect()
         try:
             async with asyncio.timeout(JOIN_S_MAX):
-                candidate = await self._context.wait_for_participant()
+                # Without a name for them the first who joins, agents aside, is taken for the candidate.
+                candidate = await self._context.wait_for_participant(identity=self._job.candidate_identity)
         except TimeoutError:
             log.warning("interview %s: nobody came", self._job.interview_id)
             self._context.shutdown("nobody came")
@@ -189,7 +224,7 @@ class Call:
         except DebriefError as error:
             log.error("interview %s: not handed over: %s", name, error)  # noqa: TRY400  known, and said whole
             return
-        log.info("interview %s: %s", name, "handed over" if manifest else "nothing is kept")
+        log.info("interview %s: %s", name, _OUTCOMES[self.interview.outcome or "no_consent"])
 
     async def _account(self) -> None:
         account = InterviewAccount(

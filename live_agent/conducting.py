@@ -38,6 +38,7 @@ from live_agent.plan import End, Heard, Plan, Position, Say, Step, next_step
 
 SILENCES_MAX = 3  # in a row; then the interview ends
 OVERTIME_S = 300.0  # past the whole budget; then it closes, whatever is open
+SETTLING_WORDS_MAX = 15  # a longer turn is no plain yes to ending: it is the answer, given once more
 ASIDES_MAX = 3  # questions and wishes in a row before one question is left for the next
 
 Ending = Literal["finished", "refused", "withdrawn", "stopped", "silent"]
@@ -64,6 +65,7 @@ class Reply(Frozen):
     effects: tuple[Effect, ...] = ()
     ended: Ending | None = None
     may_add: bool = False  # a model may put a sentence before it: the candidate has answered, and nothing is settled
+    rewords: bool = False  # a model may say what is asked in plainer words, before it is asked again word for word
     answered: str | None = None  # the section of the candidate's turn; None: outside the sections
 
     @property
@@ -152,11 +154,13 @@ def _aside(plan: Plan, conduct: Conduct, hearing: Hearing, elapsed_s: float, *, 
     if conduct.asides >= ASIDES_MAX:
         return None
     if hearing.wish == "repeat":
-        words: Phrase | None = AGAIN
-    elif hearing.wish == "process":
+        again = _ask_again(conduct, AGAIN)
+        return again.model_copy(update={"rewords": again.section_id is not None})
+    words: Phrase | None = None
+    if hearing.wish == "process":
         words = _about(plan, hearing, elapsed_s)
-    else:
-        words = INSTRUCTED if instructs else None
+    elif instructs:
+        words = INSTRUCTED
     return None if words is None else _ask_again(conduct, words)
 
 
@@ -230,7 +234,8 @@ def _settled(plan: Plan, conduct: Conduct, hearing: Hearing, elapsed_s: float, t
         return _ask_again(conduct, RESUMED, ("resume_recording",))
     if hearing.wish == "withdraw":
         return _ask_back(conduct, "withdraw", WITHDRAW_ASKED, ("pause_recording",))
-    if answer == "granted" or hearing.wish in {"stop", "person"}:
+    plain = hearing.heard.words <= SETTLING_WORDS_MAX
+    if plain and (answer == "granted" or hearing.wish in {"stop", "person"}):
         return _over(conduct, "stopped", (scripted(plan.closing),))
     if hearing.heard.words == 0:
         return _after_silence(plan, conduct, elapsed_s)

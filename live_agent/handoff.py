@@ -343,10 +343,6 @@ class Resumable:
         """Whether it may."""
         return self.recorder is not None
 
-    def silent_s(self, now: datetime) -> float | None:
-        """For how long nothing was said."""
-        return None if self.newest_at is None else max(0.0, (now - self.newest_at).total_seconds())
-
 
 def resumable(store: ObjectStore, interview_id: str) -> Resumable:
     """Whether the interview may go on, with its recorder; NotFound when it never began.

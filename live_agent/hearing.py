@@ -63,7 +63,9 @@ _WITHDRAW = _any(
     r"\bi (?:no longer|don't|do not) consent\b",
 )
 _STOP = _any(
-    r"\b(?:can|could|may|let's|let us|i'd like to|i would like to|i want to|i need to|i have to|please)\b[^.?!]{0,20}"
+    # Somebody asks for it: that something "can notice and say stop" is an answer.
+    r"\b(?:(?:can|could|may|shall|should) (?:we|i|you)|let's|let us|i'd like to|i would like to|i want to|i need to|"
+    r"i have to|please)\b[^.?!]{0,20}"
     r"\b(?:stop|end|quit|leave|finish|break off)\b"
     r"(?: (?:here|now|this|the (?:interview|call|conversation|session)|it here|please))*\s*[.!?]*\s*$",
     r"^\W*(?:stop|end) (?:the |this )?(?:interview|call|conversation|session)\b",
@@ -71,7 +73,9 @@ _STOP = _any(
     r"\bi have to go\b",
 )
 _PERSON = _any(
-    r"\b(?:speak|talk|be interviewed|connect me|put me through)\b[^.?!]{0,25}\b(?:human|person|somebody|recruiter)\b",
+    # With whom, and at once: "you talk to it like a person" is an answer.
+    r"\b(?:speak|talk|be interviewed|connect me|put me through)\s+(?:to|with|by)\s+"
+    r"(?:(?:a|an|some|the|another|one|of|your|real|actual|live|human)\s+)*(?:human|person|somebody|someone|recruiter)\b",
     r"\b(?:real|actual|human) (?:person|interviewer|being)\b[^.?!]{0,30}\b(?:instead|please|rather|talk|speak)\b",
     r"\b(?:i'd|i would) (?:rather|prefer)\b[^.?!]{0,30}\b(?:human|person|recruiter)\b",
 )

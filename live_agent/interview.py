@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Literal
 
 from evaluator.errors import Conflict
 from evaluator.instructions import find
@@ -20,11 +21,14 @@ from live_agent.hearing import check_language, hear
 from live_agent.keeping import Keeper
 from live_agent.memory import CountTokens, Limits, Memory, Said, condensed, remember, summary_due, told
 from live_agent.models import Models, NoModel
-from live_agent.phrases import CLOSED, THANKS
+from live_agent.phrases import AGAIN, CLOSED, THANKS
 from live_agent.plan import CONSENT_VERSION, Plan, plan
 from rubrics.model import Rubric
 
 log = logging.getLogger(__name__)
+
+Outcome = Literal["handed_over", "no_consent", "closed_elsewhere", "store_away"]
+"""What became of an interview that was closed; without `handed_over`, what is not in the store is in a file here."""
 
 # As the manifest says it; one that the interview was cut off from says `incomplete`.
 _HANDED_OVER: Mapping[Ending, HandedOver] = {
@@ -59,6 +63,7 @@ class Interview:
         self.memory = Memory()
         self.reply: Reply = begin(self.plan)
         self.person_wanted = False
+        self.outcome: Outcome | None = None  # what became of it, once it was closed
         self._secrets = secret_words(rubric)
         self._keeper = keeper
         self._clock = clock
@@ -124,7 +129,7 @@ class Interview:
         self._leave_closed()
         if text.strip():
             self.memory = remember(self.memory, Said(speaker="candidate", text=text))
-        words = await self._worded() if self.reply.may_add else self.reply.text
+        words = await self._worded()
         self._condense()
         return words, self.reply.effects
 
@@ -139,7 +144,7 @@ class Interview:
         await self._keep(turn.model_copy(update={"section_id": self.reply.section_id}))
 
     async def close(self, *, recording: RecordingRef | None = None) -> Manifest | None:
-        """Hands the interview over, however it ended; None when there was no consent, or the store stayed away."""
+        """Hands the interview over, however it ended; None where it is not: `outcome` says why."""
         if self._summary is not None:
             self._summary.cancel()
             await asyncio.gather(self._summary, return_exceptions=True)
@@ -148,16 +153,19 @@ class Interview:
         if self.reply.conduct.pending == "withdraw" and self._withdrawn_at is None:
             self._withdrawn_at = self._clock()  # gone while it was asked back: then it stands
         if not self._agreed:
+            self.outcome = "no_consent"
             return None
         ending: HandedOver = "incomplete" if self.ended is None else _HANDED_OVER[self.ended]
-        return await self._keeper.finish(
+        manifest = await self._keeper.finish(
             ending=ending, wants_person=self.person_wanted, withdrawn_at=self._withdrawn_at, recording=recording
         )
+        self.outcome = "handed_over" if manifest else "closed_elsewhere" if self._keeper.closed else "store_away"
+        return manifest
 
     def _leave_closed(self) -> None:
         """Says goodbye where the interview was closed while nothing was heard of it."""
         if self._keeper.closed and self.ended is None:
-            update = {"phrases": (CLOSED,), "effects": (), "ended": "stopped", "may_add": False}
+            update = {"phrases": (CLOSED,), "effects": (), "ended": "stopped", "may_add": False, "rewords": False}
             self.reply = self.reply.model_copy(update=update)
 
     async def _follow(self, turn: Turn, *, asked: bool) -> None:
@@ -224,19 +232,27 @@ class Interview:
 
         Where a model fails, is late, or says what it may not, the script is spoken as it stands.
         """
-        reply, asked = self.reply, self.reply.conduct.asked
-        kind: Kind = "deep_follow_up" if asked and asked[-1].kind == "follow_up" else "acknowledgment"
+        reply, kind = self.reply, self._kind()
         added = await self._added(kind)
         if added is None:
             return reply.text
         if kind == "deep_follow_up":
             return " ".join([*(phrase.text for phrase in reply.phrases[:-1]), added])
-        # Its sentence stands for our own word of thanks.
-        kept = [phrase.text for phrase in reply.phrases if phrase not in THANKS]
+        # Its sentence stands for our own words of thanks, or for those before a question that is asked again.
+        kept = [phrase.text for phrase in reply.phrases if phrase not in (*THANKS, AGAIN)]
         return " ".join([added, *kept])
 
-    async def _added(self, kind: Kind) -> str | None:
-        if self._models is None or self._count is None:
+    def _kind(self) -> Kind | None:
+        """What a model may add now; None: nothing."""
+        asked = self.reply.conduct.asked
+        if self.reply.rewords:
+            return "interview_turn"
+        if not self.reply.may_add:
+            return None
+        return "deep_follow_up" if asked and asked[-1].kind == "follow_up" else "acknowledgment"
+
+    async def _added(self, kind: Kind | None) -> str | None:
+        if self._models is None or self._count is None or kind is None:
             return None
         seen = told(self.memory, INSTRUCTIONS[kind], self._limits, self._count)
         try:

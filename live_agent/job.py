@@ -21,6 +21,8 @@ class Job(Frozen):
     candidate_ref: Id
     requisition: Id
     rubric: Annotated[str, Field(pattern=RUBRIC_PATTERN)]  # id or id@version
+    # Who in the room is interviewed; never logged, for it may be a name.
+    candidate_identity: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     time_budget_minutes: Annotated[float, Field(ge=1, le=240)] | None = None
 
 

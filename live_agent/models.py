@@ -14,14 +14,15 @@ from evaluator.adapters.endpoint import Endpoint, endpoint_of
 from evaluator.errors import EngineRejected, EngineUnavailable, Unavailable
 from evaluator.values import Frozen
 from live_agent.breaker import Breaker
-from live_agent.memory import Message
-from live_agent.routing import Choice, Request, Routing, Share, Task, TaskType, Usage, shares, usage_of
+from live_agent.memory import FRAME_TOKENS, OPENING_TOKENS, Message
+from live_agent.routing import Choice, Request, Routing, Share, Spent, Task, TaskType, Usage, shares, usage_of
 
 log = logging.getLogger(__name__)
 
 CHAT = "/v1/chat/completions"
 ANSWER_BYTES_MAX = 1_048_576
 CONNECT_S_MAX = 2.0
+TOKEN_BYTES_MIN = 3  # what a budget counts a token for, before the endpoint tells; English has four to five bytes each
 # Nothing is wrong with the request: too many, too early, not paid, no such model just now.
 _TEMPORARY_4XX = frozenset({401, 402, 403, 404, 408, 409, 425, 429})
 
@@ -38,6 +39,13 @@ class BudgetSpent(NoModel):
     """Raised instead of a request when the interview's budget is used up."""
 
     code = "budget_spent"
+
+
+class NotServed(EngineUnavailable):
+    """Raised where an endpoint says that it did nothing; anything else may have been billed."""
+
+
+_NOT_SERVED = (NotServed, httpx.ConnectError, httpx.ConnectTimeout)
 
 
 class Answer(Frozen):
@@ -101,6 +109,7 @@ class Models:
         }
         self._client: httpx.AsyncClient | None = None
         self._requests: list[Request] = []
+        self._spent = Spent()  # with the most that requests on their way may come to
 
     @property
     def requests(self) -> tuple[Request, ...]:
@@ -122,10 +131,11 @@ class Models:
         UsageFault for a task type that is none; BudgetSpent; NoModel when each failed, or is left alone after failures.
         """
         task = self._routing.task(name)
-        if self._routing.budget.spent(self.usage):
-            raise BudgetSpent(f"interview {self._interview_id}: the budget for models is used up")
-        tried = []
+        tried, within_budget = [], False
         for choice in task.choices:
+            if not self._routing.budget.allows(self._spent, _most(task, choice, messages)):
+                continue  # another one may be cheaper
+            within_budget = True
             if not self._circuits.of(choice.provider).allows(self._circuits.clock()):
                 self._requests.append(_request(name, choice, "skipped"))
                 tried.append(f"{choice.provider} is left alone after failures")
@@ -135,6 +145,8 @@ class Models:
             except (EngineUnavailable, EngineRejected) as error:
                 tried.append(str(error))
                 log.warning("interview %s: task %s: %s", self._interview_id, name, error)
+        if not within_budget:
+            raise BudgetSpent(f"interview {self._interview_id}: the budget for models is used up")
         raise NoModel(f"interview {self._interview_id}: no model for task {name}: {'; '.join(tried)}")
 
     async def aclose(self) -> None:
@@ -148,20 +160,28 @@ class Models:
         started = circuits.clock()
         circuits.put(provider, circuits.of(provider).sent(started))
         request = _request(name, choice, "failed")
+        # What gives no answer, or does not tell what it used, counts as all that it may have used.
+        most = charge = _most(task, choice, messages)
+        self._spent = self._spent.plus(most)
         try:
             async with asyncio.timeout(task.timeout_s):
                 completion = await self._complete(task, choice, messages)
             request = _answered(request, choice, completion.usage)
+            if completion.usage is not None:
+                charge = choice.spends(request.prompt_tokens, request.completion_tokens)
             circuits.put(provider, Breaker())
         except (TimeoutError, httpx.HTTPError, EngineUnavailable) as error:
             circuits.put(provider, circuits.of(provider).failed(circuits.clock()))
+            charge = Spent() if isinstance(error, _NOT_SERVED) else most
             if isinstance(error, EngineUnavailable):
                 raise
             raise EngineUnavailable(f"{provider} gave no answer ({type(error).__name__})") from None
         except EngineRejected:
             circuits.put(provider, Breaker())  # it is there; the request was at fault
+            charge = Spent()
             raise
         finally:
+            self._spent = self._spent.less(most).plus(charge)
             self._requests.append(request.model_copy(update={"seconds": circuits.clock() - started}))
         first = completion.choices[0]
         return Answer(text=first.message.content or "", choice=choice, cut=first.finish_reason == "length")
@@ -194,6 +214,14 @@ class Models:
         return self._client
 
 
+def _most(task: Task, choice: Choice, messages: Sequence[Message]) -> Spent:
+    """The most that this request may come to, as far as it can be told without the model's own tokenizer."""
+    told = sum(
+        FRAME_TOKENS + len(message.content.encode("utf-8", "replace")) // TOKEN_BYTES_MIN for message in messages
+    )
+    return choice.spends(OPENING_TOKENS + told, task.max_tokens)
+
+
 def _request(name: TaskType, choice: Choice, outcome: Literal["failed", "skipped"]) -> Request:
     return Request(task=name, provider=choice.provider, model=choice.model, outcome=outcome)
 
@@ -212,5 +240,5 @@ def _answered(request: Request, choice: Choice, usage: _Usage | None) -> Request
 
 def _refusal(provider: str, status: int) -> EngineUnavailable | EngineRejected:
     if status >= 500 or status in _TEMPORARY_4XX:
-        return EngineUnavailable(f"{provider} answers {status}")
+        return NotServed(f"{provider} answers {status}")
     return EngineRejected(f"{provider} refuses this request ({status})")

@@ -24,13 +24,26 @@ class Description(Frozen):
     name: Name
     kind: Literal["speech_to_speech", "cascade"]
     extras: tuple[str, ...]  # of this package
-    modules: tuple[str, ...]  # that those install
     keys: tuple[str, ...]  # variables of the environment; their values are never shown
-    verbatim: bool  # says a script word for word, always
-    confidence: bool  # tells how sure it is of what it heard
     prices: tuple[Decimal, Decimal] | None  # money per minute, from and to; of the source below, never a claim
     source: str
     tried: Tried  # how far this was tried by our tests; nothing was ever called
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """What the extras install."""
+        plugins = (f"livekit.plugins.{extra.removeprefix('agent-')}" for extra in self.extras if extra != "agent")
+        return ("livekit.agents", *plugins)
+
+    @property
+    def verbatim(self) -> bool:
+        """Says a script word for word, always."""
+        return self.kind == "cascade"
+
+    @property
+    def confidence(self) -> bool:
+        """Tells how sure it is of what it heard."""
+        return self.kind == "cascade"
 
 
 _ARTICLE = "the cost article of this project's reference, first quarter of 2026, US dollars"
@@ -42,10 +55,7 @@ PROVIDERS: Mapping[Name, Description] = {
             name="openai-realtime",
             kind="speech_to_speech",
             extras=("agent", "agent-openai"),
-            modules=("livekit.agents", "livekit.plugins.openai"),
             keys=("OPENAI_API_KEY",),
-            verbatim=False,
-            confidence=False,
             prices=(Decimal("0.04"), Decimal("0.08")),
             source=_ARTICLE,
             tried="constructed",
@@ -54,10 +64,7 @@ PROVIDERS: Mapping[Name, Description] = {
             name="grok",
             kind="speech_to_speech",
             extras=("agent", "agent-openai"),
-            modules=("livekit.agents", "livekit.plugins.openai"),
             keys=("XAI_API_KEY",),
-            verbatim=False,
-            confidence=False,
             prices=(Decimal("0.05"), Decimal("0.05")),
             source=_ARTICLE,
             tried="constructed",
@@ -66,10 +73,7 @@ PROVIDERS: Mapping[Name, Description] = {
             name="gemini-live",
             kind="speech_to_speech",
             extras=("agent", "agent-google"),
-            modules=("livekit.agents", "livekit.plugins.google"),
             keys=("GOOGLE_API_KEY",),
-            verbatim=False,
-            confidence=False,
             prices=(Decimal("0.03"), Decimal("0.06")),
             source=_ARTICLE,
             tried="not tried",
@@ -78,10 +82,7 @@ PROVIDERS: Mapping[Name, Description] = {
             name="nova-sonic",
             kind="speech_to_speech",
             extras=("agent", "agent-aws"),
-            modules=("livekit.agents", "livekit.plugins.aws"),
             keys=("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"),
-            verbatim=False,
-            confidence=False,
             prices=(Decimal("0.04"), Decimal("0.07")),
             source=_ARTICLE,
             tried="not tried",
@@ -90,10 +91,7 @@ PROVIDERS: Mapping[Name, Description] = {
             name="cascade",
             kind="cascade",
             extras=("agent", "agent-deepgram", "agent-cartesia"),
-            modules=("livekit.agents", "livekit.plugins.deepgram", "livekit.plugins.cartesia"),
             keys=("DEEPGRAM_API_KEY", "CARTESIA_API_KEY"),
-            verbatim=True,
-            confidence=True,
             prices=None,
             source="recognition and voice are billed apart; see the price lists of both",
             tried="constructed",

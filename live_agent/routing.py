@@ -37,6 +37,11 @@ class Choice(Frozen):
             return None
         return (self.prompt_price * prompt_tokens + self.completion_price * completion_tokens) / MILLION
 
+    def spends(self, prompt_tokens: int, completion_tokens: int) -> "Spent":
+        """What so much of it counts against a budget."""
+        money = self.cost(prompt_tokens, completion_tokens) or Decimal(0)
+        return Spent(tokens=prompt_tokens + completion_tokens, money=money)
+
 
 class Task(Frozen):
     """How one type of task is done."""
@@ -47,16 +52,32 @@ class Task(Frozen):
     timeout_s: float = Field(gt=0, le=120)  # of one choice; the next is tried after it
 
 
+class Spent(Frozen):
+    """What counts against a budget."""
+
+    tokens: int = 0
+    money: Decimal = Decimal(0)  # of choices that have prices
+
+    def plus(self, other: "Spent") -> "Spent":
+        """Both together."""
+        return Spent(tokens=self.tokens + other.tokens, money=self.money + other.money)
+
+    def less(self, other: "Spent") -> "Spent":
+        """Without the other."""
+        return Spent(tokens=self.tokens - other.tokens, money=self.money - other.money)
+
+
 class Budget(Frozen):
     """What the models of one interview may use; when it is spent the interview goes on by its script."""
 
     tokens: int | None = Field(default=None, ge=1)
     money: Price | None = None
 
-    def spent(self, usage: "Usage") -> bool:
-        """Whether nothing more may be asked."""
-        over_tokens = self.tokens is not None and usage.tokens >= self.tokens
-        return over_tokens or (self.money is not None and usage.cost is not None and usage.cost >= self.money)
+    def allows(self, spent: Spent, most: Spent) -> bool:
+        """Whether a request that comes to so much at most may still be sent, so that the budget is never passed."""
+        after = spent.plus(most)
+        enough_tokens = self.tokens is None or after.tokens <= self.tokens
+        return enough_tokens and (self.money is None or after.money <= self.money)
 
 
 class Routing(Frozen):

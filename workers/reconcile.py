@@ -1,4 +1,4 @@
-"""The reconciler: expires leases, tops up hints, closes runs and what broke off, takes in the inbox, notifies.
+"""The reconciler: expires leases, tops up hints, closes runs and interviews, begins nights, takes in, notifies.
 
 Any number may run.
 
@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from evaluator import __version__
-from evaluator.errors import DebriefError, Unavailable
+from evaluator.errors import DebriefError, OtherSchema, Unavailable
 from evaluator.intake import IntakeReport, intake
 from evaluator.ports import ObjectStore
 from evaluator.settings import Settings
@@ -27,9 +27,12 @@ from evaluator.storage.evaluations import due, expire_leases, gone, seen, slots_
 from evaluator.storage.idempotency import forget_old
 from evaluator.storage.locks import Step, try_lock
 from evaluator.storage.runs import close_runs
+from evaluator.storage.schedules import NightsReport, open_due_nights
+from evaluator.storage.settling import settle
 from evaluator.values import Frozen
 from evaluator.wiring import Services
 from live_agent.closing import Closer, ClosingReport
+from migrations import history
 from workers.node import node_name
 from workers.notices import NoticesReport, send_notices
 
@@ -46,6 +49,8 @@ class TickReport(Frozen):
     expired: int = 0
     hints: int = 0
     closed: int = 0
+    nights: NightsReport = NightsReport()
+    settled: int = 0
     abandoned: ClosingReport = ClosingReport()
     intake: IntakeReport = IntakeReport()
     notices: NoticesReport = NoticesReport()
@@ -105,6 +110,20 @@ def _close(services: Services) -> dict[str, object]:
         return {"closed": close_runs(db)}
 
 
+def _open_nights(services: Services) -> dict[str, object]:
+    """Begins the nights that are due; after the step that closes runs, so that last night's has ended."""
+    with services.database.begin() as db:
+        if not try_lock(db, "schedules"):
+            return {}
+        return {"nights": open_due_nights(db, lambda: services.judge, priced=services.settings.priced)}
+
+
+def _settle(services: Services) -> dict[str, object]:
+    """Attributes what nodes' time that is over cost, so that nobody has to add it up again."""
+    with services.database.begin() as db:
+        return {"settled": settle(db)} if try_lock(db, "costs") else {}
+
+
 _closers: weakref.WeakKeyDictionary[ObjectStore, Closer] = weakref.WeakKeyDictionary()  # what each has in mind
 
 
@@ -130,6 +149,8 @@ _STEPS: dict[Step, Callable[[Services], dict[str, object]]] = {  # in the order 
     "leases": _expire,
     "hints": _top_up,
     "runs": _close,
+    "schedules": _open_nights,
+    "costs": _settle,
     "abandoned": _close_abandoned,
     "intake": _intake,
     "notices": _notify,
@@ -142,9 +163,10 @@ def _name(services: Services) -> str:
 
 
 def be_seen(services: Services) -> None:
-    """Says that a reconciler is alive."""
+    """Says that a reconciler is alive; OtherSchema when a newer version has migrated the database meanwhile."""
     with services.database.begin() as db:
         seen(db, name=_name(services), kind="reconciler", version=__version__)
+        history.refuse_other(db, services.database.where)
 
 
 def say_goodbye(services: Services) -> None:
@@ -157,7 +179,7 @@ def say_goodbye(services: Services) -> None:
 
 
 def run_forever(services: Services, stop: threading.Event) -> None:
-    """Ticks until told to stop; an outage is waited out."""
+    """Ticks until told to stop; an outage is waited out. OtherSchema ends it."""
     try:
         with (
             _beside(services.settings, stop, "abandoned", before=_await_store),
@@ -219,6 +241,8 @@ def _repeat(
         started_at = time.monotonic()
         try:
             saying(services)
+        except OtherSchema:
+            raise
         except Unavailable as error:
             log.warning("not seen: %s", error)
         report = tick(services, steps)

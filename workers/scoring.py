@@ -3,8 +3,11 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from contextvars import copy_context
+from dataclasses import dataclass, field
 from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
@@ -21,11 +24,14 @@ from evaluator.errors import (
     Unavailable,
 )
 from evaluator.evaluation import Decision, Delays, after_failure, after_time_limit
-from evaluator.pipeline import Evaluated, SectionFacts, Tools, evaluate
+from evaluator.observing import Scalar, bound, note, span
+from evaluator.pipeline import Evaluated, JudgeCall, SectionFacts, Tools, evaluate
 from evaluator.prompts import answer_schemas
-from evaluator.storage.evaluations import Claim, claim, fail, finalize, note_section, release
+from evaluator.storage.evaluations import CallNote, Claim, claim, fail, finalize, note_calls, note_section, release
 from evaluator.storage.interviews import rationales_asked
+from migrations import history
 from workers.heartbeat import Heartbeat
+from workers.ledger import session_of_worker
 from workers.node import Node
 
 log = logging.getLogger(__name__)
@@ -56,7 +62,7 @@ def work_through(node: Node) -> int:
     """Scores due rows until there is none, the worker drains, or a limit is reached; how many rows were claimed."""
     started_at = time.monotonic()
     claimed = 0
-    with asyncio.Runner() as runner:
+    with bound(worker=node.name), asyncio.Runner() as runner:
         engine = node.services.engine
         try:
             if not _ready(runner, engine, node):
@@ -66,7 +72,9 @@ def work_through(node: Node) -> int:
                 if row is None:
                     break
                 claimed += 1
-                if not _score(runner, engine, node, row):
+                with _observed(row):
+                    goes_on = _score(runner, engine, node, row)
+                if not goes_on:
                     break
         finally:
             runner.run(engine.aclose())
@@ -102,17 +110,57 @@ def _claim(node: Node) -> Claim | None:
     settings = node.services.settings
     try:
         with node.services.database.begin() as db:
-            return claim(db, worker=node.name, model=node.services.model, lease_s=settings.lease_s)
+            history.refuse_other(db, node.services.database.where)
+            return claim(
+                db,
+                worker=node.name,
+                model=node.services.model,
+                lease_s=settings.lease_s,
+                session_id=session_of_worker(),
+            )
     except DatabaseUnavailable as error:
         log.warning("not claiming: %s", error)
         return None
 
 
+def _observed(row: Claim) -> AbstractContextManager[None]:
+    """Log lines and spans of a claim carry its ids; all claims of an evaluation are one trace."""
+    return span(
+        "evaluation",
+        trace=f"{row.work.interview_id} {row.work.evaluation_key}",
+        run=row.run_id,
+        interview=row.work.interview_id,
+        evaluation=row.id,
+        fence=row.fence,
+        attempt=row.attempts,
+        worker=row.worker,
+    )
+
+
 @dataclass(kw_only=True, slots=True)
 class Progress:
-    """What one claim has reached."""
+    """What one claim has reached, and what that cost."""
 
     new_section: bool = False  # a checkpoint was written that was not there before
+    answered: deque[tuple[float, JudgeCall]] = field(default_factory=deque)  # calls that are not written down yet
+
+    def on_call(self, call: JudgeCall) -> None:
+        """One call was answered."""
+        self.answered.append((time.monotonic(), call))
+
+    @contextmanager
+    def calls(self) -> Iterator[Sequence[CallNote]]:
+        """Those that are not written down, to be written in the block; what raises there leaves them for later."""
+        taken = []
+        with suppress(IndexError):  # several threads take at once
+            while True:
+                taken.append(self.answered.popleft())
+        now = time.monotonic()
+        try:
+            yield [CallNote(ago_s=max(0.0, now - at), **call.model_dump()) for at, call in taken]
+        except BaseException:
+            self.answered.extend(taken)
+            raise
 
 
 def _score(runner: asyncio.Runner, engine: VllmEngine, node: Node, row: Claim) -> bool:
@@ -130,6 +178,19 @@ def _score(runner: asyncio.Runner, engine: VllmEngine, node: Node, row: Claim) -
         except (SystemExit, KeyboardInterrupt):
             _release(node, row, reason="stopped")
             raise
+        finally:
+            _note_rest(node, row, progress)
+
+
+def _note_rest(node: Node, row: Claim, progress: Progress) -> None:
+    """Calls of which no section came are paid for, too; best effort."""
+    if not progress.answered:
+        return
+    try:
+        with progress.calls() as calls, node.services.database.begin() as db:
+            note_calls(db, row, calls)
+    except DatabaseUnavailable as error:
+        log.warning("evaluation %d: %d calls not written down: %s", row.id, len(progress.answered), error)
 
 
 def _attempt(
@@ -137,13 +198,15 @@ def _attempt(
 ) -> bool:
     started_at = time.monotonic()
     try:
-        evaluated = runner.run(_evaluate(engine, node, row, heartbeat, progress))
+        # A runner's own context is from before the claim.
+        evaluated = runner.run(_evaluate(engine, node, row, heartbeat, progress), context=copy_context())
         _finalize(node, row, evaluated, duration_s=time.monotonic() - started_at)
     except TimeoutError:
         _write_failure(node, row, _cut_off(row, progress, f"{EVALUATE_TIMEOUT_S:g} s"), heartbeat)
     except Drained:
         _release(node, row, reason="drained")
     except LeaseLost:
+        note(outcome="lease_lost")
         log.warning("evaluation %d: lost the lease, wrote nothing more", row.id)
     except DebriefError as error:
         return _fail(runner, engine, node, row, heartbeat, error)
@@ -156,8 +219,8 @@ async def _evaluate(engine: VllmEngine, node: Node, row: Claim, heartbeat: Heart
 
     def on_section(facts: SectionFacts) -> None:
         progress.new_section |= not facts.reused
-        with services.database.begin() as db:
-            note_section(db, row, section_id=facts.section_id, reused=facts.reused, window=facts.window)
+        with progress.calls() as calls, services.database.begin() as db:
+            note_section(db, row, section_id=facts.section_id, reused=facts.reused, window=facts.window, calls=calls)
 
     tools = Tools(
         store=services.store,
@@ -166,6 +229,7 @@ async def _evaluate(engine: VllmEngine, node: Node, row: Claim, heartbeat: Heart
         context_tokens=services.settings.context_tokens,
         control=RowControl(node=node, heartbeat=heartbeat),
         on_section=on_section,
+        on_call=progress.on_call,
     )
     async with asyncio.timeout(EVALUATE_TIMEOUT_S):
         return await evaluate(row.work, tools)
@@ -174,7 +238,21 @@ async def _evaluate(engine: VllmEngine, node: Node, row: Claim, heartbeat: Heart
 def _finalize(node: Node, row: Claim, evaluated: Evaluated, *, duration_s: float) -> None:
     with node.services.database.begin() as db:
         scorecard_id = finalize(db, row, evaluated.scorecard, execution(node, row, evaluated, duration_s=duration_s))
-    log.info("evaluation %d: %s as %s", row.id, evaluated.scorecard.state, scorecard_id)
+    told = _figures(evaluated, duration_s=duration_s)
+    note(outcome=evaluated.scorecard.state, **told)
+    log.info("evaluation %d: %s as %s", row.id, evaluated.scorecard.state, scorecard_id, extra=told)
+
+
+def _figures(evaluated: Evaluated, *, duration_s: float) -> dict[str, Scalar]:
+    facts = evaluated.facts
+    return {
+        "sections": len(facts),
+        "calls": evaluated.model_calls,
+        "prompt_tokens": sum(f.prompt_tokens for f in facts),
+        "cached_tokens": sum(f.cached_tokens or 0 for f in facts),
+        "completion_tokens": sum(f.completion_tokens for f in facts),
+        "duration_s": round(duration_s, 3),
+    }
 
 
 def execution(node: Node, row: Claim, evaluated: Evaluated, *, duration_s: float) -> Mapping[str, Any]:
@@ -192,6 +270,7 @@ def execution(node: Node, row: Claim, evaluated: Evaluated, *, duration_s: float
 
 def _release(node: Node, row: Claim, *, reason: str) -> None:
     """Commits the release first and sends one hint last, best effort."""
+    note(outcome="released", reason=reason)
     try:
         with node.services.database.begin() as db:
             release(db, row, reason=reason)
@@ -231,6 +310,7 @@ def _cut_off(row: Claim, progress: Progress, limit: str) -> Decision:
 
 def _write_failure(node: Node, row: Claim, decision: Decision, heartbeat: Heartbeat) -> None:
     """Tried for as long as the row is ours: a short outage of the database must not look like a worker's death."""
+    note(outcome=decision.kind, code=decision.code)
     log.warning("evaluation %d: %s (%s)", row.id, decision.kind, decision.code)
     while True:
         try:

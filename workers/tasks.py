@@ -3,10 +3,11 @@
 import logging
 
 from evaluator.adapters.celery_queue import TASK
+from evaluator.errors import BrokerUnavailable
 from evaluator.settings import read_settings
 from workers.app import app
 from workers.node import Node
-from workers.scoring import work_through
+from workers.scoring import ROWS_PER_HINT, work_through
 
 log = logging.getLogger(__name__)
 
@@ -27,3 +28,14 @@ def score(schema: int = 1) -> None:
         return
     claimed = work_through(node)
     log.debug("hint of schema %d: %d rows", schema, claimed)
+    if claimed == ROWS_PER_HINT and node.claiming():
+        _go_on(node)
+
+
+def _go_on(node: Node) -> None:
+    """Asks for another task where none waits, best effort: else this slot would be idle until the next top-up."""
+    try:
+        if node.services.hints.length() == 0:
+            node.services.hints.send(1)
+    except BrokerUnavailable as error:
+        log.warning("no further hint: %s", error)

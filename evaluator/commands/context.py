@@ -11,7 +11,7 @@ from evaluator.embedded import Part
 from evaluator.embedded.demo_judge import SERVED_NAME
 from evaluator.errors import UsageFault
 from evaluator.settings import Settings, read_settings
-from evaluator.wiring import Services
+from evaluator.wiring import Services, require_traces
 from migrations import history
 
 EMBEDDED_SOFT_SHUTDOWN_S = 5.0
@@ -32,8 +32,9 @@ def services(*parts: Part, check_database: bool = True, settings: Settings | Non
     services that are ready already, so that only further parts are started; the environment's by default.
     """
     settings = settings or read_settings()
+    require_traces(settings)
     unset = embedded_parts(settings, parts)
-    _refuse_what_ends_the_engine(settings, unset)
+    _refuse_another_judge(settings, unset)
     with embedded.start(settings.home, unset, say=say) as running:
         found = Services(settings=with_endpoints(settings, running.endpoints))
         try:
@@ -51,8 +52,13 @@ def embedded_parts(settings: Settings, parts: Iterable[Part]) -> frozenset[Part]
     return frozenset(part for part in parts if getattr(settings, _NAMED_BY[part]) is None)
 
 
-def _refuse_what_ends_the_engine(settings: Settings, unset: frozenset[Part]) -> None:
+def _refuse_another_judge(settings: Settings, unset: frozenset[Part]) -> None:
     """UsageFault, before anything is started."""
+    if Part.ENGINE in unset and settings.model not in (None, SERVED_NAME):
+        raise UsageFault(
+            f"DEBRIEF_MODEL is {settings.model}, and the embedded engine serves only {SERVED_NAME}: set "
+            "DEBRIEF_ENGINE_URL to the engine that serves it, or unset DEBRIEF_MODEL"
+        )
     if Part.ENGINE in unset and settings.temperature > 0:
         raise UsageFault(
             f"DEBRIEF_TEMPERATURE is {settings.temperature:g}: the embedded engine (vLLM's CPU build) crashes on seeded"
@@ -69,7 +75,7 @@ def with_endpoints(settings: Settings, endpoints: embedded.Endpoints) -> Setting
         update |= {"broker_url": SecretStr(endpoints.broker_url), "soft_shutdown_s": EMBEDDED_SOFT_SHUTDOWN_S}
     if endpoints.store_url is not None:
         update["store_url"] = endpoints.store_url
-    if settings.engine_url is None:
+    if settings.engine_url is None and (settings.model is None or endpoints.engine_url is not None):
         update["model"] = SERVED_NAME
     if endpoints.engine_url is not None:
         update |= {

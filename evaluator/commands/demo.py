@@ -7,11 +7,10 @@ from typing import Annotated
 
 import typer
 
-from evaluator import __version__
 from evaluator.commands.context import services
 from evaluator.commands.driving import drive
 from evaluator.commands.output import out, put, put_json, put_table, say, warn
-from evaluator.commands.readiness import checks, queue_length
+from evaluator.commands.pages import pages_of
 from evaluator.commands.rubric_files import find_rubric_file
 from evaluator.commands.runs import ALL_PARTS, as_json, begin
 from evaluator.evaluation import COUNTS
@@ -129,22 +128,11 @@ def _check_pages() -> None:
 
 def _serve(found: Services, port: int) -> None:
     from evaluator.commands.login import announce
-    from evaluator.web.app import create_app
     from evaluator.web.identity import access_of
     from evaluator.web.serving import serving
 
     access = access_of(found.settings)
-    app = create_app(
-        found.page_database,
-        found.store,
-        version=__version__,
-        access=access,
-        webhooks=found.webhooks,
-        judge=found.page_judge,
-        checks=checks(found),
-        queue_length=queue_length(found),
-    )
-    with serving(app, found.settings.web_host, port) as url:
+    with serving(pages_of(found, access), found.settings.web_host, port) as url:
         announce(found, access, url)
         say("Serving until Ctrl-C.")
         threading.Event().wait()

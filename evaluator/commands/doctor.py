@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import typer
 from sqlalchemy import text
@@ -13,8 +14,13 @@ from sqlalchemy import text
 from evaluator import embedded
 from evaluator.commands.context import embedded_parts
 from evaluator.commands.output import out, put, put_json
-from evaluator.embedded import Part
+from evaluator.embedded import Part, engine
+from evaluator.embedded.memory import gpus_here
 from evaluator.errors import DebriefError, EmbeddedFailed, UsageFault
+from evaluator.planning.fit import Fit, Serving, fit
+from evaluator.planning.gpus import GB
+from evaluator.planning.precisions import precision_of
+from evaluator.planning.shape import known_shape
 from evaluator.settings import Settings, read_settings
 from evaluator.storage.database import is_protected
 from evaluator.storage.evaluations import alive
@@ -25,6 +31,7 @@ from migrations import history
 
 DISK_FREE_MIN_BYTES = 2 * 1024**3
 CLOCK_SKEW_MAX_S = 5.0
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 MARKS = {"ok": "✔", "note": "·", "problem": "✘"}
 
 State = Literal["ok", "note", "problem"]
@@ -63,6 +70,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     unset = embedded_parts(settings, tuple(Part))
     if unset:
         yield from _embedded(settings.home, unset)
+    yield from _memory(settings)
     services = Services(settings=settings)
     checks: tuple[tuple[Part, str, Callable[[Services], str]], ...] = (
         (Part.DATABASE, "database", _database),
@@ -103,6 +111,30 @@ def _disk(home: Path) -> Finding:
         remedy = "free some space, or set DEBRIEF_HOME to a folder on another disk"
         return Finding(part="disk", state="problem", detail=detail, remedy=remedy, exit_code=EmbeddedFailed.exit_code)
     return Finding(part="disk", state="ok", detail=detail)
+
+
+def _memory(settings: Settings) -> Iterator[Finding]:
+    """Whether the judge fits into this machine, where it is to run here and both are known."""
+    here = urlsplit(settings.engine_url or "").hostname in LOOPBACK_HOSTS
+    if settings.engine_url is None:
+        found = engine.room()
+        if found is not None:
+            yield _fit_finding(found, "free some memory, or set DEBRIEF_ENGINE_URL to an endpoint elsewhere")
+        return
+    shape = known_shape(settings.model or "") if here else None
+    gpus = gpus_here() if shape else None
+    if shape and gpus:
+        serving = Serving(precision=precision_of(settings.model or "", None, None), context=settings.context_tokens)
+        yield _fit_finding(fit(shape, serving, gpus), f"see what does: debrief engine fit --model {shape.name}")
+
+
+def _fit_finding(found: Fit, remedy: str) -> Finding:
+    needed, has = (f"{size / GB:.1f} GB" for size in (found.needed, found.available))
+    detail = f"{found.shape.name} needs {needed}, {has} are there for it ({found.gpus.chip})"
+    # A note: an engine that runs already has shown more than a sum does.
+    if found.fits:
+        return Finding(part="memory", state="ok", detail=detail)
+    return Finding(part="memory", state="note", detail=detail, remedy=remedy)
 
 
 def _login(settings: Settings) -> Finding:

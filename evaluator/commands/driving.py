@@ -4,15 +4,16 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from evaluator.commands.output import say
 from evaluator.commands.progress import RunProgress
 from evaluator.commands.worker_process import worker
 from evaluator.embedded.process import Tenancy
-from evaluator.errors import EmbeddedFailed
+from evaluator.errors import EmbeddedFailed, OtherSchema
 from evaluator.storage.evaluations import alive
+from evaluator.storage.run_facts import run_minutes
 from evaluator.storage.runs import RunStatus, run_status
 from evaluator.wiring import Services
 from workers.reconcile import run_forever
@@ -20,6 +21,7 @@ from workers.reconcile import run_forever
 ALIVE_WITHIN_S = 30.0
 LOOK_EVERY_S = 10.0
 POLL_S = 0.5
+PACE_EVERY_S = 2.0
 WORKER_RESTARTS_MAX = 3
 
 
@@ -33,6 +35,7 @@ def drive(
 ) -> RunStatus:
     """Waits until the run is closed; its last status. KeyboardInterrupt drains the worker and leaves the run open."""
     progress = RunProgress(events=events)
+    pace = Pacing(services, name)
     with ExitStack() as stack:
         staff = Staff(services, stack) if work else None
         try:
@@ -40,11 +43,11 @@ def drive(
                 if on_first_section and status.sections_done:
                     on_first_section()
                     on_first_section = None
-                progress.show(status)
+                progress.show(status, pace.minutes())
                 if staff:
                     staff.see_to_it()
                 time.sleep(POLL_S)
-            progress.show(status)
+            progress.show(status, ())
         finally:
             progress.end()
             if staff and staff.working:
@@ -55,6 +58,23 @@ def drive(
 def _status(services: Services, name: str) -> RunStatus:
     with services.database.begin() as db:
         return run_status(db, name)
+
+
+class Pacing:
+    """What the run finished in its last minutes, read now and then."""
+
+    def __init__(self, services: Services, name: str) -> None:
+        self._services, self._name = services, name
+        self._minutes: Sequence[int] = ()
+        self._read_again_at = 0.0
+
+    def minutes(self) -> Sequence[int]:
+        """Sections in each of the last minutes, the oldest first."""
+        if time.monotonic() >= self._read_again_at:
+            with self._services.database.begin() as db:
+                self._minutes = run_minutes(db, self._name)
+            self._read_again_at = time.monotonic() + PACE_EVERY_S
+        return self._minutes
 
 
 class Staff:
@@ -113,7 +133,14 @@ def reconciling(services: Services) -> Iterator[None]:
     """A reconciler in a thread of this process."""
     logging.getLogger("workers.reconcile").setLevel(logging.WARNING)
     stop = threading.Event()
-    thread = threading.Thread(target=run_forever, args=(services, stop), name="reconciler", daemon=True)
+
+    def work() -> None:
+        try:
+            run_forever(services, stop)
+        except OtherSchema as error:
+            say(f"reconciler: {error}")
+
+    thread = threading.Thread(target=work, name="reconciler", daemon=True)
     thread.start()
     try:
         yield

@@ -24,8 +24,8 @@ def release(
     reason: Annotated[str, typer.Option(help="why it should be scored although it broke off; kept in the audit log")],
 ) -> None:
     """Let an interview that broke off be scored as far as it went."""
-    with services(Part.DATABASE) as found, found.database.begin() as db:
-        released = release_interview(db, COMMAND, interview, reason=reason)
+    with services(Part.DATABASE, Part.STORE) as found, found.database.begin() as db:
+        released = release_interview(db, found.store, COMMAND, interview, reason=reason)
     if out.json:
         put_json({"interview": interview, "released": released.new, "transcript": released.transcript_sha256})
         return

@@ -2,10 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from evaluator.errors import EngineUnavailable
 from evaluator.wiring import Services
 from migrations import history
+
+if TYPE_CHECKING:
+    from evaluator.adapters.engine_load import Found
 
 JUDGE_WITHIN_S = 5.0  # more than a question waits: it is told apart from one that refuses
 
@@ -13,7 +17,7 @@ JUDGE_WITHIN_S = 5.0  # more than a question waits: it is told apart from one th
 def checks(found: Services) -> dict[str, Callable[[], object]]:
     """Service -> what raises when it cannot be used. Broker and judge are left out where none is named."""
     settings = found.settings
-    named: dict[str, Callable[[], object]] = {"database": lambda: history.require_head(found.page_database)}
+    named: dict[str, Callable[[], object]] = {"database": lambda: history.require_tables(found.page_database)}
     if settings.broker_url is not None:
         named["broker"] = found.hints.length
     if settings.engine_url is not None and settings.model is not None:
@@ -26,6 +30,17 @@ def checks(found: Services) -> dict[str, Callable[[], object]]:
 def queue_length(found: Services) -> Callable[[], int] | None:
     """How many hints wait; None where no broker is named."""
     return found.hints.length if found.settings.broker_url is not None else None
+
+
+def engine_load(found: Services) -> "Callable[[], Found] | None":
+    """How busy the judge's engine is; None where none is named."""
+    settings = found.settings
+    if settings.engine_url is None:
+        return None
+    from evaluator.adapters.engine_load import EngineWatch
+
+    key = settings.engine_api_key
+    return EngineWatch(settings.engine_url, api_key=key.get_secret_value() if key else None).load
 
 
 async def _judge(found: Services) -> None:

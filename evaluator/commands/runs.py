@@ -1,7 +1,7 @@
-"""`debrief run`: start, watch, pause, resume, retry, stop, status, list."""
+"""`debrief run`: start, watch, pause, resume, retry, stop, status, report, bundle, list."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -9,6 +9,19 @@ import typer
 from evaluator.commands.context import services
 from evaluator.commands.driving import drive
 from evaluator.commands.output import out, put, put_json, put_table, say, warn
+from evaluator.commands.run_bundle import bundle
+from evaluator.commands.run_plan import (
+    BUDGET_HELP,
+    DEADLINE_HELP,
+    ZONE_HELP,
+    check_limits,
+    limits_of,
+    planned,
+    put_plan,
+    put_plan_json,
+    say_plan,
+)
+from evaluator.commands.run_report import report, tell_report
 from evaluator.embedded import Part
 from evaluator.errors import UsageFault
 from evaluator.evaluation import COUNTS, Only
@@ -20,9 +33,14 @@ from evaluator.operating import retry as retry_run
 from evaluator.operating import stop as stop_run
 from evaluator.people import COMMAND
 from evaluator.pipeline import discard_checkpoints as discard
-from evaluator.runs import exit_code
+from evaluator.plans import RunPlan
+from evaluator.runs import exit_code, headline
+from evaluator.scheduling import limit as limit_run
+from evaluator.storage.costs import run_spent_named
 from evaluator.storage.reading import interviews
 from evaluator.storage.runs import (
+    Limits,
+    Member,
     Retried,
     RunStatus,
     Selection,
@@ -31,14 +49,19 @@ from evaluator.storage.runs import (
     run_status,
     selected,
     start_run,
-    unfinished,
 )
+from evaluator.views.costs import spent_json, spent_words
 from evaluator.wiring import Services
 
 app = typer.Typer(help="Score interviews: start a run and see it to its end.", no_args_is_help=True)
+app.command()(report)
+app.command()(bundle)
 
 ALL_PARTS = (Part.ENGINE, Part.DATABASE, Part.BROKER, Part.STORE)
 
+BudgetOption = Annotated[str | None, typer.Option(help=BUDGET_HELP)]
+DeadlineOption = Annotated[str | None, typer.Option(help=DEADLINE_HELP)]
+ZoneOption = Annotated[str, typer.Option(help=ZONE_HELP)]
 OnlyOption = Annotated[
     str, typer.Option("--only", help="missing: no scorecard yet | failed | stale: another judge or rubric | all")
 ]
@@ -53,37 +76,39 @@ def start(
     limit: Annotated[int | None, typer.Option(min=1, help="at most this many interviews")] = None,
     since: Annotated[datetime | None, typer.Option(help="taken in at or after (UTC)")] = None,
     until: Annotated[datetime | None, typer.Option(help="taken in before (UTC)")] = None,
-    deadline: Annotated[str | None, typer.Option(help="claim nothing after HH:MM (UTC)")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would be scored, score nothing")] = False,
+    deadline: DeadlineOption = None,
+    zone: ZoneOption = "UTC",
+    budget: BudgetOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what it would take, and start nothing")] = False,
     detach: Annotated[bool, typer.Option("--detach", help="open the run and leave it to the fleet")] = False,
 ) -> None:
-    """Select interviews and score them."""
+    """Select interviews, say what they will take, and score them."""
     selection = Selection(
         only=_only(only), requisition=requisition, rubric=rubric, limit=limit, since=_utc(since), until=_utc(until)
     )
-    ends_at = _deadline(deadline)
+    limits = limits_of(budget=budget, deadline=deadline, zone=zone)
     name = name or default_name()
     with services(Part.DATABASE, Part.STORE) as quick:
+        check_limits(limits, quick.settings)
         for fault in intake(quick.database, quick.store, quick.find_rubric).faults:
             warn(f"an interview still waits in the inbox: {fault}")
+        members, plan = planned(quick, selection)
         if dry_run:
-            _plan(quick, selection)
-        elif detach or not _anything_to_judge(quick, selection):
-            _begin_and_report(quick, selection, name=name, deadline=ends_at)
+            _put_plan(quick, members, plan, limits)
+            return
+        if plan.to_judge:
+            say_plan(plan, limits, quick.settings)
+        if detach or not plan.to_judge:
+            _begin_and_report(quick, selection, name=name, limits=limits)
         else:  # only now: loading a judge takes long
             with services(*ALL_PARTS, settings=quick.settings) as found:
                 prove_judge(found)
-                begin(found, selection, name=name, deadline=ends_at)
+                begin(found, selection, name=name, limits=limits)
                 finish(found, name)
 
 
-def _anything_to_judge(found: Services, selection: Selection) -> bool:
-    with found.database.begin() as db:
-        return unfinished(db, selected(db, selection, found.judge)) > 0
-
-
-def _begin_and_report(found: Services, selection: Selection, *, name: str, deadline: datetime | None) -> None:
-    begun = begin(found, selection, name=name, deadline=deadline)
+def _begin_and_report(found: Services, selection: Selection, *, name: str, limits: Limits) -> None:
+    begun = begin(found, selection, name=name, limits=limits)
     if begun is None:
         _nothing_to_do(found)
     elif begun.state == "closed":
@@ -126,13 +151,21 @@ def pause(name: Annotated[str, typer.Argument(help="the run's name")]) -> None:
 def resume(
     name: Annotated[str, typer.Argument(help="the run's name")],
     detach: Annotated[bool, typer.Option("--detach", help="leave the work to the fleet")] = False,
+    deadline: DeadlineOption = None,
+    zone: ZoneOption = "UTC",
+    budget: BudgetOption = None,
 ) -> None:
-    """Go on with an interrupted or paused run; finished interviews and sections are kept."""
+    """Go on with an interrupted or paused run, within other limits if given; what is finished is kept."""
+    limits = limits_of(budget=budget, deadline=deadline, zone=zone)
     with services(Part.DATABASE) as quick:
         status = _status(quick, name)
         if status.state == "closed":
+            _say_way_out(status)
             _end(quick, status)
             return
+        if limits != Limits():
+            with quick.database.begin() as db:
+                limit_run(db, COMMAND, name, limits, priced=quick.settings.priced)
         if detach:
             _unpause(quick, status)
             _report(quick, _status(quick, name), resume=True)
@@ -143,6 +176,15 @@ def resume(
             done = status.counts.selected - status.counts.open
             say(f"Resumed: {done} finished interviews kept, {status.counts.open} to do.")
             finish(found, name)
+
+
+def _say_way_out(status: RunStatus) -> None:
+    """A closed run's numbers never change: what it left is taken up by another one."""
+    if status.closed_because != "finished":
+        warn(
+            f"Run {status.name} is closed ({status.closed_because}), and its numbers stay. Take up what it left, with "
+            f"a budget or deadline if you like: debrief run retry {status.name} --reason TEXT"
+        )
 
 
 def _unpause(found: Services, status: RunStatus) -> None:
@@ -161,11 +203,16 @@ def retry(
     discard_checkpoints: Annotated[
         bool, typer.Option("--discard-checkpoints", help="judge anew where a checkpoint could not be read")
     ] = False,
+    deadline: DeadlineOption = None,
+    zone: ZoneOption = "UTC",
+    budget: BudgetOption = None,
 ) -> None:
     """Give the failed interviews of a run another chance; of a closed run in a new one, as its numbers never change."""
     reason = one_reason(reason, "it should go better now")
+    limits = limits_of(budget=budget, deadline=deadline, zone=zone)
     parts = (Part.DATABASE, Part.STORE) if discard_checkpoints else (Part.DATABASE,)
     with services(*parts) as found:
+        check_limits(limits, found.settings)
         with found.database.begin() as db:  # the rows are nobody's until the checkpoints are gone
             retried = retry_run(
                 db,
@@ -174,6 +221,7 @@ def retry(
                 reason=reason,
                 only_failed=only_failed,
                 require_consent=found.settings.require_consent,
+                limits=limits,
             )
             if retried and discard_checkpoints:
                 for interview_id, key in retried.corrupt:
@@ -263,12 +311,22 @@ def default_name(kind: str = "run") -> str:
     return f"{kind}-{datetime.now(UTC):%Y-%m-%d-%H%M%S}"
 
 
-def begin(found: Services, selection: Selection, *, name: str, deadline: datetime | None = None) -> RunStatus | None:
+def begin(found: Services, selection: Selection, *, name: str, limits: Limits | None = None) -> RunStatus | None:
     """Opens the run; None when the selection finds nothing."""
+    limits = limits or Limits()
     with found.database.begin() as db:
-        if not selected(db, selection, found.judge):
+        members = selected(db, selection, found.judge)
+        if not members:
             return None
-        start_run(db, name=name, selection=selection, judge=found.judge, deadline=deadline)
+        start_run(
+            db,
+            name=name,
+            selection=selection,
+            judge=found.judge,
+            deadline=limits.deadline,
+            budget=limits.budget,
+            members=members,
+        )
         return run_status(db, name)
 
 
@@ -284,7 +342,7 @@ def finish(found: Services, name: str) -> None:
 
 
 def _end(found: Services, last: RunStatus) -> None:
-    _report(found, last)
+    tell_report(found, last.name)
     if code := exit_code(last.counts, last.closed_because):
         raise typer.Exit(code)
 
@@ -294,14 +352,11 @@ def _status(found: Services, name: str) -> RunStatus:
         return run_status(db, name)
 
 
-def _plan(found: Services, selection: Selection) -> None:
-    with found.database.begin() as db:
-        members = selected(db, selection, found.judge)
-    sections = sum(m.row["sections_total"] for m in members)
+def _put_plan(found: Services, members: list[Member], plan: RunPlan, limits: Limits) -> None:
     if out.json:
-        put_json({"interviews": [m.interview_id for m in members], "sections": sections, "model": found.model})
+        put_plan_json(members, plan, limits)
     else:
-        put(f"Would score {len(members)} interviews, {sections} sections, with {found.model}. Nothing was started.")
+        put_plan(plan, limits, found.settings)
 
 
 def _nothing_to_do(found: Services) -> None:
@@ -324,15 +379,17 @@ def _no_runs() -> None:
 
 def _report(found: Services, status: RunStatus, *, resume: bool = False) -> None:
     with found.database.begin() as db:
-        failures = run_failures(db, status.name)
+        failures, spent = run_failures(db, status.name), run_spent_named(db, status.name)
     if out.json:
-        put_json(as_json(status, failures))
+        put_json({**as_json(status, failures), "cost": spent_json(spent)})
         return
     c = status.counts
     put(f"Run {status.name}  {_headline(status)}")
     put("  " + "   ".join(f"{n} {getattr(c, n)}" for n in ("selected", *COUNTS) if n == "selected" or getattr(c, n)))
     if status.sections_total:
         put(f"  sections {status.sections_done}/{status.sections_total}   judge {status.model}")
+    if cost := spent_words(spent):
+        put(f"  cost {cost}; more: debrief cost run {status.name}")
     for failure in failures:
         put(f"  failed {failure['interview']}: {failure['reason']}: {failure['detail']}")
     if failures:
@@ -342,11 +399,7 @@ def _report(found: Services, status: RunStatus, *, resume: bool = False) -> None
 
 
 def _headline(status: RunStatus) -> str:
-    if status.state != "closed":
-        return status.state.upper()
-    if status.closed_because != "finished":
-        return f"STOPPED ({status.closed_because})"
-    return "FINISHED WITH FAILURES" if status.counts.failed else "FINISHED"
+    return headline(status.state, status.closed_because, status.counts.failed)
 
 
 def as_json(status: RunStatus, failures: object) -> dict[str, object]:
@@ -361,6 +414,8 @@ def as_json(status: RunStatus, failures: object) -> dict[str, object]:
         "failures": failures,
         "started_at": status.created_at,
         "finished_at": status.closed_at,
+        "deadline": status.deadline,
+        "budget": status.budget,
         "resume": f"debrief run resume {status.name}" if status.state != "closed" else None,
     }
 
@@ -374,16 +429,3 @@ def _only(value: str) -> Only:
 
 def _utc(moment: datetime | None) -> datetime | None:
     return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _deadline(value: str | None) -> datetime | None:
-    """The next HH:MM in UTC."""
-    if value is None:
-        return None
-    try:
-        time = datetime.strptime(value, "%H:%M").replace(tzinfo=UTC).time()
-    except ValueError:
-        raise UsageFault(f"--deadline {value}: give a time of day in UTC as HH:MM, for example 06:00") from None
-    now = datetime.now(UTC)
-    at = now.replace(hour=time.hour, minute=time.minute, second=0, microsecond=0)
-    return at if at > now else at + timedelta(days=1)

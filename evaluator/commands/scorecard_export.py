@@ -118,6 +118,14 @@ def _there(to: Path) -> Conflict:
     return Conflict(f"{to} exists already and stays as it is; name another file, or say --yes to write over it")
 
 
+def run_lines(found: Services, run: str, form: Form) -> Iterator[str]:
+    """All scorecards of a run in this form; that somebody took them is logged."""
+    asked = _Asked(requisition=None, run=run, since=None)
+    survey = _survey(found, asked)
+    _log(found, asked, form, survey.count)
+    yield from _lines(found, asked, survey, form)
+
+
 def _survey(found: Services, asked: _Asked) -> Survey:
     """How many there are, and their rubrics: a wide file's columns stand in its first line."""
     count, refs = 0, set[tuple[str, str]]()

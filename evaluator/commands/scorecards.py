@@ -77,10 +77,16 @@ def rescore(
     if out.json:
         put_json({"run": None if dry_run else run, "interviews": done.interviews, "reason": reason})
         return
-    also = f"; {done.blocked} of them may not be, for want of consent" if done.blocked else ""
+    also = f"; {done.blocked} of them may not be, {_why_blocked(done)}" if done.blocked else ""
     put(f"{'Would judge' if dry_run else 'To be judged'} again: {len(done.interviews)} interviews{also}.")
     if not dry_run:
         put(f"Go on with: debrief run resume {run}")
+
+
+def _why_blocked(done: deciding.Rescored) -> str:
+    """For want of consent, as they broke off, or for both."""
+    whys = {"for want of consent": done.blocked - done.broke_off, "as they broke off": done.broke_off}
+    return " or ".join(why for why, number in whys.items() if number)
 
 
 @app.command()

@@ -8,16 +8,16 @@ from typing import Annotated
 
 import typer
 
-from evaluator import __version__
 from evaluator.commands.config import redacted
 from evaluator.commands.context import embedded_parts, services
+from evaluator.commands.health import check_alive, check_ready
 from evaluator.commands.output import out, put, put_json, say, warn
-from evaluator.commands.readiness import checks, queue_length
+from evaluator.commands.pages import pages_of
 from evaluator.commands.worker_process import worker, worker_command, worker_environment
 from evaluator.embedded import Part
 from evaluator.errors import EmbeddedFailed
 from evaluator.settings import Settings, read_settings
-from evaluator.wiring import Services, environment
+from evaluator.wiring import Services, environment, require_traces
 from migrations import history
 from workers.reconcile import run_forever, tick
 
@@ -60,42 +60,41 @@ def up(
 def serve(
     host: Annotated[str | None, typer.Option(help="beyond loopback only with a login provider")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65_535, help="0 takes a free one")] = None,
+    check: Annotated[bool, typer.Option("--check", help="only tell whether the pages served here are ready")] = False,
 ) -> None:
     """Serve the pages until Ctrl-C."""
     from evaluator.commands.login import announce
-    from evaluator.web.app import create_app
     from evaluator.web.identity import access_of
     from evaluator.web.serving import refuse_open
     from evaluator.web.serving import serve as serve_app
 
     settings = read_settings()
+    if check:
+        check_ready(settings)
+        return
     access, host = access_of(settings), settings.web_host if host is None else host
     refuse_open(host, access)  # before anything is started for it
-    with services(Part.DATABASE, Part.STORE) as found:
+    with services(Part.DATABASE, Part.STORE, check_database=False) as found:
+        history.require_tables(found.database)  # a newer version may have added to them
         _show_config(found.settings)
-        app = create_app(
-            found.page_database,
-            found.store,
-            version=__version__,
-            access=access,
-            webhooks=found.webhooks,
-            require_consent=found.settings.require_consent,
-            judge=found.page_judge,
-            checks=checks(found),
-            queue_length=queue_length(found),
-        )
         serve_app(
-            app,
+            pages_of(found, access),
             host,
             port if port is not None else settings.web_port,
             on_ready=lambda url: announce(found, access, url),
         )
 
 
-def worker_command_line() -> None:
+def worker_command_line(
+    check: Annotated[bool, typer.Option("--check", help="only tell whether this machine's worker lives")] = False,
+) -> None:
     """Run a Celery worker until it is told to stop; it drains first."""
     settings = read_settings()
+    if check:
+        check_alive(settings, "worker")
+        return
     if not embedded_parts(settings, tuple(Part)):
+        require_traces(settings)
         found = Services(settings=settings)
         history.require_head(found.database)
         found.store.probe()
@@ -114,8 +113,12 @@ def worker_command_line() -> None:
 
 def reconcile(
     once: Annotated[bool, typer.Option("--once", help="one tick, for cron")] = False,
+    check: Annotated[bool, typer.Option("--check", help="only tell whether this machine's reconciler lives")] = False,
 ) -> None:
     """Expire leases, top up hints, close runs and take in the inbox; any number may run."""
+    if check:
+        check_alive(read_settings(), "reconciler")
+        return
     with services(Part.DATABASE, Part.BROKER, Part.STORE) as found:
         if once:
             report = tick(found)

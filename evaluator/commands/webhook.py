@@ -64,7 +64,7 @@ def add(
         str | None, typer.Option("--requisition", "--req", help="only this one's; all if left out")
     ] = None,
     event: Annotated[
-        list[str] | None, typer.Option(help="scorecard.ready, requisition.ready or run.closed; all if left out")
+        list[str] | None, typer.Option(help="scorecard.ready, requisition.ready, run.closed or digest; all if left out")
     ] = None,
 ) -> None:
     """Add a webhook, and show its signing secret, once."""

@@ -16,7 +16,7 @@ from evaluator.wiring import Services, environment
 WORKER_READY_S = 60.0
 HAND_BACK_S = 10.0  # after the soft shutdown, to hand back what it did not finish
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE")
-_INHERITED_PREFIXES = ("AWS_",)
+_INHERITED_PREFIXES = ("AWS_", "OTEL_EXPORTER_OTLP_")  # the second: keys and certificates of a collector
 
 
 def worker_command(slots: int) -> tuple[str, ...]:
@@ -28,7 +28,9 @@ def worker_command(slots: int) -> tuple[str, ...]:
         "--without-mingle",
         "--without-heartbeat",
     )
-    return (sys.executable, "-m", "celery", "-A", "workers.app", "worker", *options, "--loglevel=INFO", "-Q", "hints")
+    # Quiet: its banner would stand between lines that machines read.
+    celery = (sys.executable, "-m", "celery", "-A", "workers.app", "--quiet", "worker")
+    return (*celery, *options, "--loglevel=INFO", "-Q", "hints")
 
 
 def worker_environment(services: Services, inherited: dict[str, str]) -> dict[str, str]:

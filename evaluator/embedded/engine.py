@@ -11,9 +11,10 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-from evaluator.embedded import demo_judge
+from evaluator.embedded import demo_judge, memory
 from evaluator.embedded.process import INSTALL, LOOPBACK, Launch, Progress, Run
 from evaluator.errors import EmbeddedFailed
+from evaluator.planning.fit import Fit, Serving
 
 SEQUENCES_MAX = 16  # scored at once
 LOGPROBS_MAX = 20
@@ -31,6 +32,8 @@ _ENVIRONMENT = {
     "GLOO_SOCKET_IFNAME": "lo",
     "VLLM_PLUGINS": "",  # none is needed, and each costs an import
     "VLLM_LOGGING_COLOR": "0",
+    # It counts for its /metrics either way; how often the figures also go to its log.
+    "VLLM_LOG_STATS_INTERVAL": "300",
     # The sampler's logprobs are otherwise compiled at the first request: 25 s, and it takes a C++ compiler.
     "TORCH_COMPILE_DISABLE": "1",
     # The model in the engine's own process: one import of torch less (8 s), and no queue between the two.
@@ -54,6 +57,18 @@ def installed_version() -> str | None:
         with contextlib.suppress(metadata.PackageNotFoundError):
             return f"{distribution} {metadata.version(distribution)}"
     return None
+
+
+def room() -> Fit | None:
+    """Whether the demonstration judge fits into what is free of this machine's memory; None where that is not known."""
+    shape = memory.shape_in(demo_judge.FOLDER)
+    if shape is None:
+        return None
+    serving = Serving(
+        context=demo_judge.CONTEXT_TOKENS, sequences=SEQUENCES_MAX, batched_tokens=demo_judge.CONTEXT_TOKENS
+    )
+    on_gpu = (installed_version() or "").startswith("vllm ")
+    return memory.engine_fit(shape, serving, KV_CACHE_BYTES, on_gpu=on_gpu)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -87,6 +102,12 @@ class Engine:
             raise EmbeddedFailed(
                 f"the demonstration judge's weights are missing from {demo_judge.FOLDER}. Install debrief again, or "
                 "train them again with: make train-judge"
+            )
+        found = room()
+        if found is not None and not found.fits:
+            raise EmbeddedFailed(
+                f"the engine does not fit: {memory.in_words(found)}. Free some, or set DEBRIEF_ENGINE_URL and "
+                "DEBRIEF_MODEL to an endpoint elsewhere"
             )
         progress.stage("loading")
 
@@ -133,7 +154,6 @@ class Engine:
             "--enable-prompt-tokens-details",  # tells how many tokens came from the cache
             "--enforce-eager",
             "--no-enable-log-requests",
-            "--disable-log-stats",
         )
         return tuple(part for option in options.items() for part in option) + flags
 

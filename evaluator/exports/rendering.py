@@ -11,16 +11,23 @@ QUOTE_CHARS_MAX = 1_500  # an utterance has about 60 words; one endless word wou
 CUT = " […]"
 
 
-@cache
-def _environment() -> Environment:
+def environment_of(package: str) -> Environment:
+    """The templates of that package's folder `templates`."""
     environment = Environment(
-        loader=PackageLoader("evaluator.exports"),
+        loader=PackageLoader(package),
         autoescape=True,  # always: whatever the template's name, nothing from outside is markup
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(utc=utc, iso=iso, clipped=clipped)
+    environment.filters.update(utc=utc, iso=iso)
+    return environment
+
+
+@cache
+def _environment() -> Environment:
+    environment = environment_of("evaluator.exports")
+    environment.filters["clipped"] = clipped
     return environment
 
 

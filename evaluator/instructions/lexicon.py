@@ -450,9 +450,14 @@ ROLE_LABEL = (
 )
 
 
+COMPILED: dict[re.Pattern[str], None] = {}  # every pattern that was made, in order
+
+
 def compiled(pattern: str) -> re.Pattern[str]:
     """The pattern in the spelling of folded text; a dot may stand for any character."""
-    return re.compile("".join(letters(c) if ord(c) > 127 else c for c in pattern), re.DOTALL)
+    made = re.compile("".join(letters(c) if ord(c) > 127 else c for c in pattern), re.DOTALL)
+    COMPILED[made] = None
+    return made
 
 
 def in_all(patterns: Mapping[str, str]) -> dict[str, re.Pattern[str]]:

@@ -4,15 +4,23 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 
 from evaluator.instructions import lexicon as words
-from evaluator.instructions.lexicon import compiled, in_all
+from evaluator.instructions.alternatives import Alternatives, finditer
+from evaluator.instructions.lexicon import COMPILED, compiled, in_all
 
 Find = Callable[["Speech"], Iterator[int]]
 NEAR, APART = 80, 180  # characters: about a sentence, about three
 ORDER = 30  # characters that an order begins with, as in "I ask the model to act as"
 QUOTED = 160  # characters around an order in which talk of attacks makes it an example
+
+
+@cache
+def _all_alternatives() -> Alternatives:
+    """Made at the first look, which takes half a second."""
+    return Alternatives(COMPILED)
 
 
 class Speech:
@@ -21,12 +29,13 @@ class Speech:
     def __init__(self, text: str) -> None:
         """Text as `folding.folded` or `folding.revealed` gives it."""
         self.text = text
+        self._possible = _all_alternatives().possible(text)
         self._found: dict[re.Pattern[str], tuple[int, ...]] = {}
 
     def places(self, pattern: re.Pattern[str]) -> tuple[int, ...]:
         """Where the pattern starts, in order, without what its group `no` takes out."""
         if pattern not in self._found:
-            matches = pattern.finditer(self.text)
+            matches = finditer(_all_alternatives().of[pattern], self.text, self._possible)
             self._found[pattern] = tuple(m.start() for m in matches if not m.groupdict().get("no"))
         return self._found[pattern]
 

@@ -8,7 +8,7 @@ from evaluator.judging import JudgeRequest, Work
 from evaluator.pipeline.asking import MAX_TOKENS_LIMIT, Asking, all_or_worst, attempt_sampling, fitting
 from evaluator.pipeline.checkpoints import CHECKPOINT_BYTES_MAX, discard_checkpoints
 from evaluator.pipeline.sections import Answer, Part, Shelf, settle
-from evaluator.pipeline.tools import Control, SectionFacts, Tools, Undisturbed
+from evaluator.pipeline.tools import Control, JudgeCall, SectionFacts, Tools, Undisturbed
 from evaluator.pipeline.windows import TurnSizes
 from evaluator.ports import ObjectStore
 from evaluator.prompts import key_for
@@ -22,6 +22,7 @@ __all__ = [
     "MAX_TOKENS_LIMIT",
     "Control",
     "Evaluated",
+    "JudgeCall",
     "SectionFacts",
     "Tools",
     "Undisturbed",

@@ -19,10 +19,11 @@ from evaluator.errors import (
     Unavailable,
 )
 from evaluator.judging import SEED_LIMIT, Checkpoint, Completion, JudgeRequest, Sampling, WindowPlan, Work
+from evaluator.observing import Scalar, note, span
 from evaluator.pipeline.sections import CUTS_MAX, Answer, Missing, Part, Shelf, settle
-from evaluator.pipeline.tools import SectionFacts, Tools, facts_of_call, facts_of_section
+from evaluator.pipeline.tools import SectionFacts, Tools, call_of, facts_of_call, facts_of_section
 from evaluator.pipeline.windows import TurnSizes, cuts_of
-from evaluator.prompts import judge_request, request_sha256, tokens_needed
+from evaluator.prompts import judge_request, request_sha256, tokens_at_most, tokens_needed
 from evaluator.verdict import invalid_reason
 
 MAX_TOKENS_LIMIT = 8_192
@@ -30,6 +31,7 @@ WINDOWS_AT_ONCE = 4  # calls of one section; a worker that drains begins no furt
 
 Found = tuple[Answer, SectionFacts] | None  # of one section; None: too long for the judge even in windows
 T = TypeVar("T")
+_FINISHED = frozenset({"stop", "length", "content_filter", "error", "abort"})  # else it is the endpoint's own text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,6 +43,12 @@ class Asking:
 
     async def section(self, whole: Part) -> Found:
         """The section's answer and what it took; asks for what the store does not hold."""
+        with span("section", section=whole.section.id):
+            found = await self._section(whole)
+            note(**_told(found))
+            return found
+
+    async def _section(self, whole: Part) -> Found:
         shelf, calls = Shelf(store=self.tools.store), list[SectionFacts]()
         while isinstance(standing := await asyncio.to_thread(settle, whole, shelf), Missing):
             for begin in range(0, len(standing.parts), WINDOWS_AT_ONCE):
@@ -62,9 +70,8 @@ class Asking:
             return await asyncio.to_thread(self._cut, part, shelf)
         if self.tools.control.draining():
             raise Drained(f"interview {part.work.interview_id}: stopped before section {part.label}")
-        completion = await self._judged(part, part.request.model_copy(update={"sampling": sampling}))
-        await asyncio.to_thread(shelf.keep, part, _checkpoint(part, sampling, completion))
-        facts = facts_of_call(part.section.id, part.name.removeprefix("~") or None, completion)
+        completion = await self._kept(part, sampling, shelf)
+        facts = facts_of_call(part.section.id, part.window, completion)
         if part.name:
             await asyncio.to_thread(self.tools.on_section, facts)
         return facts
@@ -90,32 +97,78 @@ class Asking:
         shelf.keep_plan(part, plan)
         return plan
 
-    async def _judged(self, part: Part, sent: JudgeRequest) -> Completion:
-        """An answer that counts, by the model that was asked, for a row that is still ours."""
+    async def _kept(self, part: Part, sampling: Sampling, shelf: Shelf) -> Completion:
+        """The judge's answer, its checkpoint written. What the call cost is told in any case, once it is answered."""
+        with span("judge call", part=part.label, model=part.work.model):
+            completion = await self._answered(part, part.request.model_copy(update={"sampling": sampling}))
+            note(**_figures(completion))
+        kept = False
         try:
-            completion = await self.tools.judge.complete(sent)
+            self._require_valid(part, completion)
+            kept = await asyncio.to_thread(shelf.keep, part, _checkpoint(part, sampling, completion))
+        finally:
+            self.tools.on_call(call_of(part.section.id, part.window, completion, kept=kept))
+        return completion
+
+    async def _answered(self, part: Part, sent: JudgeRequest) -> Completion:
+        try:
+            return await self.tools.judge.complete(sent)
         except (EngineUnavailable, EngineRejected) as error:
             raise type(error)(f"section {part.label}: {error}") from error
+
+    def _require_valid(self, part: Part, completion: Completion) -> None:
+        """Raises unless the answer counts, is by the model that was asked, and for a row that is still ours."""
         if completion.model != part.work.model:
-            raise EngineUnavailable(f"the engine answered as {completion.model[:100]!r}, {part.work.model} was asked")
+            raise EngineUnavailable(f"the engine answered as another model than {part.work.model}, which was asked")
         if reason := invalid_reason(completion, part.section):
             raise AnswerInvalid(part.label, reason)
         self._still_ours(part)
-        return completion
 
     def _still_ours(self, part: Part) -> None:
         if self.tools.control.lost():
             raise LeaseLost(f"interview {part.work.interview_id}: lost before the checkpoint of {part.label}")
 
 
+def _told(found: Found) -> dict[str, Scalar]:
+    """What a section's span says at its end."""
+    if found is None:
+        return {"outcome": "too_long"}
+    facts = found[1]
+    return {
+        "outcome": "reused" if facts.reused else "judged",
+        "calls": facts.calls,
+        "windows": facts.windows,
+        "prompt_tokens": facts.prompt_tokens,
+        "cached_tokens": facts.cached_tokens,
+        "completion_tokens": facts.completion_tokens,
+    }
+
+
+def _figures(completion: Completion) -> dict[str, Scalar]:
+    """What a call's span says of its answer: never the answer."""
+    usage = completion.usage
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "cached_tokens": usage.cached_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "engine_s": round(completion.duration_s, 4),
+        "finish_reason": completion.finish_reason if completion.finish_reason in _FINISHED else "other",
+    }
+
+
 def fitting(work: Work, request: JudgeRequest, tools: Tools) -> Sampling | None:
-    """This attempt's sampling, with as much room to answer as the window leaves; None: not even the base fits."""
+    """This attempt's sampling, with as much room to answer as the window leaves; None: not even the base fits.
+
+    Tokens are counted only where the text is so long that it matters: counting costs more than all else about a call.
+    """
+    wanted = attempt_sampling(request.sampling, work.attempt)
+    if tokens_at_most(request.model_copy(update={"sampling": wanted})) <= tools.context_tokens:
+        return wanted
     prompt = tokens_needed(request, tools.count_tokens) - request.sampling.max_tokens
     room = tools.context_tokens - prompt
     if room < request.sampling.max_tokens:
         return None
-    sampling = attempt_sampling(request.sampling, work.attempt)
-    return sampling.model_copy(update={"max_tokens": min(sampling.max_tokens, room)})
+    return wanted.model_copy(update={"max_tokens": min(wanted.max_tokens, room)})
 
 
 def attempt_sampling(base: Sampling, attempt: int) -> Sampling:

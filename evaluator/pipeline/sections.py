@@ -51,6 +51,11 @@ class Part:
         return self.section.id + self.name
 
     @property
+    def window(self) -> str | None:
+        """Which window of the section it is, "1.2"; None: the section, or what its windows cited."""
+        return self.name.removeprefix("~") or None
+
+    @property
     def key(self) -> str:
         """Where its answer is kept."""
         return checkpoint_key(self.work.interview_id, self.work.evaluation_key, self.section.id, self.name)
@@ -138,9 +143,11 @@ class Shelf:
             raise CheckpointCorrupt(f"checkpoint {part.plan_key} cuts another request")
         return plan
 
-    def keep(self, part: Part, checkpoint: Checkpoint) -> None:
-        """Keeps the part's answer, unless another worker's came first; `settle` says whether that one counts."""
-        self._put(part, keep(self.store, part.key, checkpoint))
+    def keep(self, part: Part, checkpoint: Checkpoint) -> bool:
+        """Keeps the part's answer; False when another worker's came first, and `settle` says whether that counts."""
+        winner = keep(self.store, part.key, checkpoint)
+        self._put(part, winner)
+        return winner is checkpoint
 
     def keep_plan(self, part: Part, plan: WindowPlan) -> None:
         """Keeps how the part is cut, unless another worker's plan came first."""

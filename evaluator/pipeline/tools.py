@@ -23,6 +23,20 @@ class SectionFacts(Frozen):
     duration_s: float = 0.0
 
 
+class JudgeCall(Frozen):
+    """One call that the judge answered, whatever became of the answer; what it cost."""
+
+    section_id: str
+    part: str | None = (
+        None  # of a section that is judged in windows: "1.2"; None: the section, or what its windows cited
+    )
+    duration_s: float
+    prompt_tokens: int
+    cached_tokens: int | None = None  # None: the endpoint does not tell
+    completion_tokens: int
+    kept: bool  # the answer is the checkpoint
+
+
 class Control(Protocol):
     """What the worker may be told while it works."""
 
@@ -46,7 +60,7 @@ class Undisturbed:
         return False
 
 
-def _ignore(_: SectionFacts) -> None:
+def _ignore(_: SectionFacts | JudgeCall) -> None:
     return None
 
 
@@ -60,6 +74,20 @@ class Tools:
     context_tokens: int  # the served model's window
     control: Control = field(default_factory=Undisturbed)
     on_section: Callable[[SectionFacts], None] = _ignore  # once a section's, or window's, checkpoint is safe
+    on_call: Callable[[JudgeCall], None] = _ignore  # before that, and for answers that do not count; must not wait
+
+
+def call_of(section_id: str, part: str | None, completion: Completion, *, kept: bool) -> JudgeCall:
+    """What one answered call cost."""
+    return JudgeCall(
+        section_id=section_id,
+        part=part,
+        duration_s=round(completion.duration_s, 4),
+        prompt_tokens=completion.usage.prompt_tokens,
+        cached_tokens=completion.usage.cached_tokens,
+        completion_tokens=completion.usage.completion_tokens,
+        kept=kept,
+    )
 
 
 def facts_of_call(section_id: str, window: str | None, completion: Completion) -> SectionFacts:

@@ -4,7 +4,8 @@ Every write after the claim carries the fence. No row matched means that another
 nothing was written. Only the database's clock counts.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, func, select, text
@@ -15,6 +16,7 @@ from evaluator.evaluation import Decision, Quarantine, after_expiry
 from evaluator.judging import Sampling, Work
 from evaluator.scorecard import Scorecard
 from evaluator.storage.interviews import load_rubric
+from evaluator.storage.moments import from_now
 from evaluator.storage.tables import evaluation, evaluation_event, node, scorecard
 from evaluator.storage.webhooks import announce_scorecard
 from evaluator.values import Frozen, canonical, sha256
@@ -33,6 +35,20 @@ class Claim(Frozen):
     attempts: int
     stalls: int
     work: Work
+    session_id: str | None = None  # of the worker's life, whose time it takes; None: nobody counts that
+
+
+class CallNote(Frozen):
+    """One answered call of the judge, as it is written down."""
+
+    section_id: str
+    part: str | None = None
+    ago_s: float = 0.0  # how long ago the answer came
+    duration_s: float
+    prompt_tokens: int
+    cached_tokens: int | None = None
+    completion_tokens: int
+    kept: bool
 
 
 # The run's row is not locked (FOR UPDATE OF e): with it 9 of 10 claims find nothing.
@@ -55,12 +71,12 @@ _CLAIM = text(
 )
 
 
-def claim(db: Connection, *, worker: str, model: str, lease_s: float) -> Claim | None:
+def claim(db: Connection, *, worker: str, model: str, lease_s: float, session_id: str | None = None) -> Claim | None:
     """The best due row of an open run that this judge may score; started ones first. None when nothing is due."""
     row = db.execute(_CLAIM, {"worker": worker, "model": model, "lease_s": lease_s}).mappings().first()
     if row is None:
         return None
-    tell(db, row["id"], "claimed", fence=row["fence"], worker=worker, run_id=row["run_id"])
+    tell(db, row["id"], "claimed", fence=row["fence"], worker=worker, run_id=row["run_id"], session_id=session_id)
     return Claim(
         id=row["id"],
         fence=row["fence"],
@@ -69,6 +85,7 @@ def claim(db: Connection, *, worker: str, model: str, lease_s: float) -> Claim |
         attempts=row["attempts"],
         stalls=row["stalls"],
         work=work_of(db, dict(row)),
+        session_id=session_id,
     )
 
 
@@ -94,14 +111,12 @@ def tell(
     fence: int,
     worker: str | None = None,
     run_id: int | None = None,
+    session_id: str | None = None,
     **detail: object,
 ) -> None:
-    """Appends one line to the row's story; ids and codes only."""
-    db.execute(
-        insert(evaluation_event).values(
-            evaluation_id=evaluation_id, kind=kind, fence=fence, worker=worker, run_id=run_id, detail=detail
-        )
-    )
+    """Appends one line to the row's story; ids and codes only. session_id: only of a claim."""
+    told = {"evaluation_id": evaluation_id, "kind": kind, "fence": fence, "worker": worker, "run_id": run_id}
+    db.execute(insert(evaluation_event).values(**told, session_id=session_id, detail=detail))
 
 
 def _owned(claim: Claim) -> Any:
@@ -113,28 +128,73 @@ def _write(db: Connection, claim: Claim, **values: object) -> None:
         evaluation.update().where(_owned(claim)).values(updated_at=func.clock_timestamp(), **values)
     ).rowcount
     if changed != 1:
-        raise LeaseLost(f"interview {claim.work.interview_id}: another worker owns it, or it was cancelled")
+        raise _lost(claim)
 
 
-def _in(seconds: float) -> Any:
-    return func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+def _lost(claim: Claim) -> LeaseLost:
+    return LeaseLost(f"interview {claim.work.interview_id}: another worker owns it, or it was cancelled")
 
 
 def renew(db: Connection, claim: Claim, *, lease_s: float) -> None:
     """Moves the lease on; LeaseLost when it is no longer ours."""
-    _write(db, claim, leased_until=_in(lease_s))
+    _write(db, claim, leased_until=from_now(lease_s))
 
 
-def note_section(db: Connection, claim: Claim, *, section_id: str, reused: bool, window: str | None = None) -> None:
+# One way to the server and back: this is done for every section, so it decides what a section costs beside the judge.
+_CALLS = """
+    INSERT INTO judge_call (evaluation_id, fence, run_id, session_id, section_id, part, at, duration_s, prompt_tokens,
+        cached_tokens, completion_tokens, kept)
+    SELECT :id, :fence, :run, :session, c.section_id, c.part, clock_timestamp() - make_interval(secs => c.ago_s),
+        c.duration_s, c.prompt_tokens, c.cached_tokens, c.completion_tokens, c.kept
+    FROM jsonb_to_recordset(cast(:calls AS jsonb)) AS c(section_id text, part text, ago_s float8, duration_s float8,
+        prompt_tokens int, cached_tokens int, completion_tokens int, kept bool)
+"""
+_NOTE_CALLS = text(_CALLS)
+_NOTE_SECTION = text(
+    f"""
+    WITH owned AS (
+        UPDATE evaluation SET updated_at = clock_timestamp(), sections_done = sections_done + :done,
+            stalls = CASE WHEN :progress THEN 0 ELSE stalls END
+        WHERE id = :id AND fence = :fence AND state = 'running' RETURNING id
+    ), called AS ({_CALLS} WHERE EXISTS (SELECT 1 FROM owned)),
+    told AS (
+        INSERT INTO evaluation_event (evaluation_id, kind, fence, worker, detail)
+        SELECT id, 'section', :fence, :worker, cast(:detail AS jsonb) FROM owned)
+    SELECT count(*) FROM owned
+    """
+)
+
+
+def note_section(
+    db: Connection,
+    claim: Claim,
+    *,
+    section_id: str,
+    reused: bool,
+    window: str | None = None,
+    calls: Sequence[CallNote] = (),
+) -> None:
     """One more section is safe in the store. A new one is progress, so deaths are counted from zero again.
 
     A reused one is none: else a row that reads its checkpoints and then kills its worker would never be quarantined.
-    window: it is only this part of the section; that is progress, and no section is done.
+    window: it is only this part of the section; that is progress, and no section is done. calls: those answered
+    since the last note. LeaseLost, and nothing is written, when the row is no longer ours.
     """
-    progress: dict[str, object] = {} if reused else {"stalls": 0}
-    _write(db, claim, sections_done=evaluation.c.sections_done + int(window is None), **progress)
-    told: dict[str, Any] = {"section_id": section_id, "reused": reused} | ({"window": window} if window else {})
-    tell(db, claim.id, "section", fence=claim.fence, worker=claim.worker, **told)
+    told = {"section_id": section_id, "reused": reused} | ({"window": window} if window else {})
+    values = {"done": int(window is None), "progress": not reused, "worker": claim.worker, "detail": json.dumps(told)}
+    if db.execute(_NOTE_SECTION, {**values, **_told_of(claim, calls)}).scalar_one() != 1:
+        raise _lost(claim)
+
+
+def note_calls(db: Connection, claim: Claim, calls: Sequence[CallNote]) -> None:
+    """What calls cost that no section has come of, also where the row is no longer ours."""
+    db.execute(_NOTE_CALLS, _told_of(claim, calls))
+
+
+def _told_of(claim: Claim, calls: Sequence[CallNote]) -> dict[str, object]:
+    listed = ",".join(call.model_dump_json() for call in calls)
+    of_claim = {"id": claim.id, "fence": claim.fence, "run": claim.run_id, "session": claim.session_id}
+    return {**of_claim, "calls": f"[{listed}]"}
 
 
 def finalize(db: Connection, claim: Claim, body: Scorecard, execution: Mapping[str, Any]) -> str:
@@ -191,14 +251,14 @@ def fail(db: Connection, claim: Claim, decision: Decision) -> None:
     if isinstance(decision, Quarantine):
         _write(db, claim, state="quarantined", **common)
     else:
-        _write(db, claim, state="pending", sections_done=0, not_before=_in(decision.delay_s), **common)
+        _write(db, claim, state="pending", sections_done=0, not_before=from_now(decision.delay_s), **common)
     kind = "quarantined" if isinstance(decision, Quarantine) else "retry"
     tell(db, claim.id, kind, fence=claim.fence, worker=claim.worker, run_id=claim.run_id, **_told(decision))
 
 
-def _told(decision: Decision) -> dict[str, object]:
+def _told(decision: Decision) -> dict[str, Any]:
     """What an event keeps of a decision."""
-    told: dict[str, object] = {"code": decision.code, "detail": decision.detail, "counts": decision.counts}
+    told: dict[str, Any] = {"code": decision.code, "detail": decision.detail, "counts": decision.counts}
     return told if isinstance(decision, Quarantine) else {**told, "delay_s": decision.delay_s}
 
 
@@ -262,7 +322,7 @@ def due(db: Connection, *, most: int = 1_000_000) -> int:
 
 def seen(db: Connection, *, name: str, kind: str, version: str, slots: int = 0) -> None:
     """This worker (of so many slots) or reconciler is alive; those that vanished long ago are forgotten."""
-    db.execute(node.delete().where(node.c.seen_at < _in(-FORGOTTEN_AFTER_S)))
+    db.execute(node.delete().where(node.c.seen_at < from_now(-FORGOTTEN_AFTER_S)))
     statement = insert(node).values(name=name, kind=kind, version=version, slots=slots)
     db.execute(
         statement.on_conflict_do_update(
@@ -277,14 +337,15 @@ def gone(db: Connection, *, name: str) -> None:
     db.execute(node.delete().where(node.c.name == name))
 
 
-def alive(db: Connection, *, kind: str, within_s: float) -> int:
-    """How many workers or reconcilers were seen lately."""
-    return db.execute(
-        select(func.count()).select_from(node).where(node.c.kind == kind, node.c.seen_at > _in(-within_s))
-    ).scalar_one()
+def alive(db: Connection, *, kind: str, within_s: float, machine: str | None = None) -> int:
+    """How many workers or reconcilers were seen lately, on every machine or on the one of that name."""
+    query = select(func.count()).select_from(node).where(node.c.kind == kind, node.c.seen_at > from_now(-within_s))
+    if machine is not None:
+        query = query.where(node.c.name.startswith(f"{machine}:", autoescape=True))
+    return int(db.execute(query).scalar_one())
 
 
 def slots_alive(db: Connection, *, within_s: float) -> int:
     """How many interviews the workers that were seen lately score at once, all together."""
     slots = select(func.coalesce(func.sum(node.c.slots), 0))
-    return int(db.execute(slots.where(node.c.kind == "worker", node.c.seen_at > _in(-within_s))).scalar_one())
+    return int(db.execute(slots.where(node.c.kind == "worker", node.c.seen_at > from_now(-within_s))).scalar_one())

@@ -10,8 +10,17 @@ from evaluator.errors import DatabaseUnavailable
 SPACE = 0x0DEB  # first key of all these locks, the product's own
 WAIT_MS = 120_000
 
-Step = Literal["leases", "hints", "runs", "abandoned", "intake", "notices"]
-_NUMBERS: dict[Step, int] = {"leases": 1, "hints": 2, "runs": 3, "intake": 4, "notices": 5, "abandoned": 6}
+Step = Literal["leases", "hints", "runs", "abandoned", "intake", "notices", "schedules", "costs"]
+_NUMBERS: dict[Step, int] = {
+    "leases": 1,
+    "hints": 2,
+    "runs": 3,
+    "intake": 4,
+    "notices": 5,
+    "abandoned": 6,
+    "schedules": 7,
+    "costs": 8,
+}
 # How long a holder may do nothing on its connection before PostgreSQL ends it and frees the lock: a process that is
 # frozen in a step must not keep the whole fleet from that step. Intake waits for the object store in between.
 _IDLE_MS: dict[Step, int] = {
@@ -21,6 +30,8 @@ _IDLE_MS: dict[Step, int] = {
     "abandoned": 120_000,
     "intake": 120_000,
     "notices": 10_000,
+    "schedules": 60_000,
+    "costs": 10_000,
 }
 
 

@@ -63,5 +63,26 @@ def review_queue(
     return Queue(waiting=tuple(Waiting.model_validate(_without_total(row)) for row in rows), of=total)
 
 
+_COUNTS = text(
+    f"""
+    SELECT count(*) AS number, count(*) FILTER (WHERE w.scored_at < clock_timestamp() - make_interval(hours => :hours))
+        AS overdue FROM ({_QUEUE}) w
+    """
+)
+
+
+class WaitingCounts(Frozen):
+    """How many interviews wait for people's own scores."""
+
+    number: int
+    overdue: int  # of them, those that have waited so long
+
+
+def waiting_counts(db: Connection, *, overdue_hours: int) -> WaitingCounts:
+    """Over all requisitions; whatever the judge said of them."""
+    values = {"requisition": None, "person": None, "limit": None, "hours": overdue_hours}
+    return WaitingCounts.model_validate(dict(db.execute(_COUNTS, values).mappings().one()))
+
+
 def _without_total(row: dict[str, object]) -> dict[str, object]:
     return {name: value for name, value in row.items() if name != "total"}

@@ -3,7 +3,7 @@
 import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 
 from sqlalchemy import (
@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 
+from evaluator.budgets import Budget, is_spent
 from evaluator.errors import CheckpointCorrupt, Conflict, NotFound
 from evaluator.evaluation import COUNTS, Only, RunCounts
 from evaluator.judging import Sampling
@@ -36,6 +37,7 @@ from evaluator.storage.webhooks import announce_run
 from evaluator.values import Frozen
 
 BATCH_ROWS = 1_000
+BUDGETS_MAX = 50  # runs whose spending one step looks at
 
 AnyRow = Row[*tuple[Any, ...]]
 
@@ -74,6 +76,27 @@ class RunStatus(Frozen):
     sections_total: int
     created_at: datetime
     closed_at: datetime | None
+    deadline: datetime | None = None
+    budget: Budget | None = None
+
+
+class Limits(Frozen):
+    """When a run is closed although something is left to do."""
+
+    deadline: datetime | None = None
+    budget: Budget | None = None
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """As the run's row keeps them."""
+        return {"deadline": self.deadline, "budget": self.budget.model_dump(mode="json") if self.budget else None}
+
+
+class NightOf(Frozen):
+    """Whose night a run is."""
+
+    schedule_id: int
+    night: date  # local, on which it begins
 
 
 class Member(Frozen):
@@ -86,13 +109,26 @@ class Member(Frozen):
 
 
 def start_run(
-    db: Connection, *, name: str, selection: Selection, judge: Judge, deadline: datetime | None = None
+    db: Connection,
+    *,
+    name: str,
+    selection: Selection,
+    judge: Judge,
+    deadline: datetime | None = None,
+    budget: Budget | None = None,
+    night: NightOf | None = None,
+    members: Sequence[Member] | None = None,
 ) -> RunCounts:
-    """Opens a run over what the selection finds now; its members never change. Conflict: the name is taken."""
-    members = selected(db, selection, judge)
+    """Opens a run over what the selection finds now; its members never change. Conflict: the name is taken.
+
+    members: what it found in this transaction, where that is known already.
+    """
+    members = selected(db, selection, judge) if members is None else members
+    limits = Limits(deadline=deadline, budget=budget)
     run_id = db.execute(
         insert(run)
-        .values(name=name, selection=selection.model_dump(mode="json"), model=judge.model, deadline=deadline)
+        .values(name=name, selection=selection.model_dump(mode="json"), model=judge.model, **limits.columns)
+        .values(night.model_dump() if night else {})
         .on_conflict_do_nothing()
         .returning(run.c.id)
     ).scalar_one_or_none()
@@ -116,14 +152,19 @@ def selected(db: Connection, selection: Selection, judge: Judge) -> list[Member]
 
 def unfinished(db: Connection, members: Sequence[Member]) -> int:
     """How many of these would have to be judged: not done yet, and not blocked."""
-    done = 0
+    return len(to_judge(db, members))
+
+
+def to_judge(db: Connection, members: Sequence[Member]) -> Sequence[Member]:
+    """Those that would have to be judged: not done yet, and not blocked."""
+    wanted: list[Member] = []
+    columns = (evaluation.c.interview_id, evaluation.c.evaluation_key)
     for batch in _batches([m for m in members if not m.blocked]):
         pairs = [(m.interview_id, m.evaluation_key) for m in batch]
-        query = select(func.count()).where(
-            tuple_(evaluation.c.interview_id, evaluation.c.evaluation_key).in_(pairs), evaluation.c.state == "done"
-        )
-        done += db.execute(query).scalar_one()
-    return sum(not m.blocked for m in members) - done
+        query = select(*columns).where(tuple_(*columns).in_(pairs), evaluation.c.state == "done")
+        done = {tuple(row) for row in db.execute(query)}
+        wanted += [m for m, pair in zip(batch, pairs, strict=True) if pair not in done]
+    return wanted
 
 
 def _candidates(selection: Selection, model: str) -> Select[*tuple[Any, ...]]:
@@ -368,12 +409,19 @@ class Retried(Frozen):
 
 
 def retry_run(
-    db: Connection, name: str, *, reason: str, only_failed: bool = False, require_consent: bool = False
+    db: Connection,
+    name: str,
+    *,
+    reason: str,
+    only_failed: bool = False,
+    require_consent: bool = False,
+    limits: Limits | None = None,
 ) -> Retried | None:
     """Gives the run's quarantined rows another chance under a new fence; None when there is nothing to try again.
 
     A closed run's numbers never change: its rows become members of a new run NAME-retry-N, with those that it left
-    unfinished unless `only_failed`. The rows stay locked until the transaction ends. NotFound.
+    unfinished unless `only_failed`. The rows stay locked until the transaction ends. limits: of the run in whose name
+    they are tried again; a new one has none otherwise. NotFound.
     """
     found = _locked_run(db, name)
     closed = found.state == "closed"
@@ -391,6 +439,8 @@ def retry_run(
     if closed:
         values = [{"run_id": run_id, "evaluation_id": r.id} for r in (*failed, *others)]
         db.execute(insert(run_member), values)
+    if limits:
+        limit_run(db, run_name, deadline=limits.deadline, budget=limits.budget)
     ids = [r.id for r in failed]
     _move(db, run_id, ids, kind="retried", states=("quarantined",), values=_RETRIED, reason=reason)
     return Retried(
@@ -455,11 +505,24 @@ def unpause_run(db: Connection, name: str) -> None:
     _set_state(db, name, "open")
 
 
+def limit_run(db: Connection, name: str, *, deadline: datetime | None = None, budget: Budget | None = None) -> None:
+    """Gives a run another deadline or budget, where one is given. NotFound; Conflict: it is closed."""
+    given = {key: value for key, value in Limits(deadline=deadline, budget=budget).columns.items() if value is not None}
+    found = _unclosed(db, name)
+    if given:
+        db.execute(run.update().where(run.c.id == found.id).values(given))
+
+
 def _set_state(db: Connection, name: str, state: Literal["open", "paused"]) -> None:
+    found = _unclosed(db, name)
+    db.execute(run.update().where(run.c.id == found.id).values(state=state))
+
+
+def _unclosed(db: Connection, name: str) -> AnyRow:
     found = _locked_run(db, name)
     if found.state == "closed":
         raise Conflict(f"run {name} is closed ({found.closed_because}); try what it left: debrief run retry {name}")
-    db.execute(run.update().where(run.c.id == found.id).values(state=state))
+    return found
 
 
 def _locked_run(db: Connection, name: str) -> AnyRow:
@@ -519,6 +582,8 @@ def _status(db: Connection, row: AnyRow) -> RunStatus:
         sections_total=sections.total,
         created_at=row.created_at,
         closed_at=row.closed_at,
+        deadline=row.deadline,
+        budget=row.budget,
     )
 
 
@@ -532,7 +597,7 @@ def run_failures(db: Connection, name: str, *, limit: int = 100) -> tuple[Mappin
 
 
 def close_runs(db: Connection) -> int:
-    """Closes runs, paused ones too, that have nothing left to do or are past their deadline; how many."""
+    """Closes runs, paused ones too, that have nothing left to do or are past their deadline or budget; how many."""
     left = f"EXISTS (SELECT 1 {_MEMBERS} WHERE m.run_id = r.id AND {_STANDING} IN ('pending', 'running'))"
     rows = db.execute(
         text(
@@ -543,7 +608,24 @@ def close_runs(db: Connection) -> int:
     ).all()
     for row in rows:
         close_run(db, row.id, because=row.because)
-    return len(rows)
+    return len(rows) + _close_spent(db)
+
+
+def _close_spent(db: Connection) -> int:
+    """Closes runs that have spent their budget; how many. Rows in hand are finished, and nothing more is claimed."""
+    from evaluator.storage.costs import run_spent  # reads runs as well
+
+    rows = db.execute(
+        select(run.c.id, run.c.budget)
+        .where(run.c.state != "closed", run.c.budget.is_not(None))
+        .order_by(run.c.id)
+        .limit(BUDGETS_MAX)
+        .with_for_update(skip_locked=True)
+    ).all()
+    spent = [row for row in rows if is_spent(Budget.model_validate(row.budget), run_spent(db, row.id))]
+    for row in spent:
+        close_run(db, row.id, because="budget")
+    return len(spent)
 
 
 def close_run(db: Connection, run_id: int, *, because: str) -> None:

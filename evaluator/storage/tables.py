@@ -6,6 +6,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Computed,
+    Date,
     DateTime,
     Double,
     ForeignKey,
@@ -13,6 +14,8 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    Numeric,
+    PrimaryKeyConstraint,
     Table,
     Text,
     UniqueConstraint,
@@ -164,8 +167,15 @@ evaluation_event = Table(
     Column("run_id", BigInteger),
     Column("detail", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     _moment("at", now=True),
+    Column("session_id", Text),  # of a claim: whose time it takes; a node_session, whose row may come later
 )
 Index("ix_evaluation_event_evaluation_id", evaluation_event.c.evaluation_id, evaluation_event.c.id)
+Index(
+    "ix_evaluation_event_session_id",
+    evaluation_event.c.session_id,
+    evaluation_event.c.at,
+    postgresql_where=evaluation_event.c.session_id.is_not(None),
+)
 
 scorecard = Table(
     "scorecard",
@@ -187,6 +197,28 @@ scorecard = Table(
 )
 Index("ix_scorecard_interview_id", scorecard.c.interview_id, scorecard.c.created_at)
 
+schedule = Table(
+    "schedule",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("requisition", Text),  # null: all
+    Column("wanted", Text, nullable=False),  # missing, failed, stale or all
+    Column("at", Text, nullable=False),  # HH:MM of the local clock
+    Column("zone", Text, nullable=False),  # by its name in the zone database
+    Column("days", ARRAY(Integer), nullable=False),  # on which a night begins; 0 is Monday
+    Column("until", Text),  # a night's deadline: HH:MM, or hours as in 8h; null: until the next night
+    Column("budget", JSONB(none_as_null=True)),  # of each night
+    Column("active", Boolean, nullable=False, server_default=text("true")),
+    _moment("since", now=True),  # nights that begin earlier do not count
+    Column("trouble", Text),  # why the present night could not be begun so far
+    _moment("created_at", now=True),
+    _moment("removed_at", nullable=True),
+    _one_of("wanted", "missing", "failed", "stale", "all"),
+    CheckConstraint("cardinality(days) BETWEEN 1 AND 7", name="days"),
+)
+Index("ix_schedule_name", schedule.c.name, unique=True, postgresql_where=schedule.c.removed_at.is_(None))
+
 run = Table(
     "run",
     metadata,
@@ -199,9 +231,26 @@ run = Table(
     _moment("deadline", nullable=True),
     _moment("created_at", now=True),
     _moment("closed_at", nullable=True),
+    Column("schedule_id", BigInteger, ForeignKey("schedule.id")),  # whose night it is; null: somebody started it
+    Column("night", Date),  # local, on which it began
+    Column("budget", JSONB(none_as_null=True)),
+    UniqueConstraint("schedule_id", "night"),
+    CheckConstraint("(schedule_id IS NULL) = (night IS NULL)", name="night"),
     _one_of("state", "open", "paused", "closed"),
     CheckConstraint("(state = 'closed') = (closed_because IS NOT NULL)", name="closed"),
     CheckConstraint("closed_because IN ('finished', 'stopped', 'deadline', 'budget')", name="closed_because"),
+)
+
+schedule_night = Table(
+    "schedule_night",  # what became of each night, also of one without a run
+    metadata,
+    Column("schedule_id", BigInteger, ForeignKey("schedule.id"), primary_key=True),
+    Column("night", Date, primary_key=True),
+    Column("outcome", Text, nullable=False),
+    Column("run_id", BigInteger, ForeignKey("run.id")),
+    Column("detail", Text),
+    _moment("at", now=True),
+    _one_of("outcome", "opened", "nothing", "missed"),
 )
 
 run_member = Table(
@@ -224,6 +273,88 @@ node = Table(
     _moment("seen_at", now=True),
     _one_of("kind", "worker", "reconciler"),
 )
+
+node_session = Table(
+    "node_session",  # what is paid for: one worker's life on one machine, at the prices of that time
+    metadata,
+    Column("id", Text, primary_key=True),  # its worker made it, so that claims may name it before the row is there
+    Column("name", Text, nullable=False),  # of the main process, as in `node`
+    Column("node", Text, nullable=False),  # the machine
+    Column("model", Text, nullable=False),
+    Column("slots", Integer, nullable=False),
+    Column("billed_from", Text, nullable=False),
+    _moment("started_at"),
+    _moment("ready_at", nullable=True),
+    _moment("seen_at"),
+    _moment("ended_at", nullable=True),  # null: it lives, or was killed, and then ended when it was last seen
+    _moment("settled_until"),  # up to here its time stands in claim_cost and idle_cost
+    Column("node_hour_price", Numeric),  # null, here and below: not known
+    Column("prompt_price", Numeric),  # this and the next two: of a million tokens
+    Column("cached_price", Numeric),
+    Column("completion_price", Numeric),
+    Column("currency", Text, nullable=False),
+    Column("price_source", Text, nullable=False, server_default=text("''")),
+    _one_of("billed_from", "worker", "boot"),
+)
+Index("ix_node_session_seen_at", node_session.c.seen_at)
+Index("ix_node_session_node", node_session.c.node, node_session.c.seen_at)
+
+judge_call = Table(
+    "judge_call",  # append-only: each call of the judge that ended, also where its answer does not count
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("evaluation_id", BigInteger, ForeignKey("evaluation.id"), nullable=False),
+    Column("fence", BigInteger, nullable=False),
+    Column("run_id", BigInteger, nullable=False),
+    Column("session_id", Text),  # null: outside of a worker
+    Column("section_id", Text, nullable=False),
+    Column("part", Text),  # of a section that was judged in windows: which one
+    _moment("at", now=True),  # of its end
+    Column("duration_s", Double, nullable=False),
+    Column("prompt_tokens", Integer),  # null, here and below: not told
+    Column("cached_tokens", Integer),
+    Column("completion_tokens", Integer),
+    Column("kept", Boolean, nullable=False),  # whether its answer is the checkpoint
+)
+Index("ix_judge_call_evaluation_id", judge_call.c.evaluation_id, judge_call.c.id)
+Index("ix_judge_call_session_id", judge_call.c.session_id, judge_call.c.at)
+
+claim_cost = Table(
+    "claim_cost",  # what settled time of nodes went to which claim; an hour is one of the clock, in UTC
+    metadata,
+    Column("evaluation_id", BigInteger, ForeignKey("evaluation.id"), nullable=False),
+    Column("fence", BigInteger, nullable=False),
+    _moment("hour"),
+    Column("session_id", Text, ForeignKey("node_session.id"), nullable=False),
+    Column("run_id", BigInteger, nullable=False),
+    Column("ending", Text, nullable=False),  # the kind of the event that ended the claim
+    Column("work_s", Double, nullable=False),
+    Column("waste_s", Double, nullable=False),
+    Column("engine_s", Double, nullable=False),
+    Column("ended", Integer, nullable=False),  # 1 in the hour in which the claim ended
+    Column("calls", Integer, nullable=False),
+    Column("calls_wasted", Integer, nullable=False),
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("cached_tokens", BigInteger, nullable=False),
+    Column("completion_tokens", BigInteger, nullable=False),
+    PrimaryKeyConstraint("evaluation_id", "fence", "hour"),
+)
+Index("ix_claim_cost_run_id", claim_cost.c.run_id)
+Index("ix_claim_cost_hour", claim_cost.c.hour)
+
+idle_cost = Table(
+    "idle_cost",  # settled time of nodes that went to no claim, shared by the runs that were open
+    metadata,
+    Column("session_id", Text, ForeignKey("node_session.id"), nullable=False),
+    _moment("hour"),
+    Column("run_id", BigInteger, nullable=False),  # 0: no run was open
+    Column("kind", Text, nullable=False),
+    Column("seconds", Double, nullable=False),
+    PrimaryKeyConstraint("session_id", "hour", "run_id", "kind"),
+    _one_of("kind", "idle", "cold"),
+)
+Index("ix_idle_cost_run_id", idle_cost.c.run_id)
+Index("ix_idle_cost_hour", idle_cost.c.hour)
 
 calibration = Table(
     "calibration",  # append-only: a measurement is never changed, a newer one stands beside it
@@ -455,6 +586,6 @@ Index("ix_idempotency_at", idempotency.c.at)
 
 APP_ROLE = "debrief_app"  # what the running product acts as; migrations make it
 APPEND_ONLY = frozenset(
-    {"scorecard", "human_record", "audit", "evaluation_event", "calibration", "rubric", "webhook_try"}
+    {"scorecard", "human_record", "audit", "evaluation_event", "calibration", "rubric", "webhook_try", "judge_call"}
 )
 """Tables in which that role may neither change nor delete a row."""

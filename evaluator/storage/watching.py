@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, text
 
+from evaluator.budgets import Budget
 from evaluator.errors import NotFound
 from evaluator.evaluation import COUNTS
 from evaluator.people import Viewer
@@ -40,6 +41,7 @@ class RunSeen(Frozen):
     created_at: datetime
     closed_at: datetime | None
     deadline: datetime | None
+    budget: Budget | None = None
     now: datetime  # by the database's clock
 
     @property
@@ -103,7 +105,8 @@ class Compared(Frozen):
     before: Figures
 
 
-_HIDDEN = """(q.blind AND NOT :command AND NOT (:session AND EXISTS (SELECT 1 FROM human_record h
+# Whether a blind review keeps the scorecard s of requisition q from the viewer.
+HIDDEN = """(q.blind AND NOT :command AND NOT (:session AND EXISTS (SELECT 1 FROM human_record h
     WHERE h.scorecard_id = s.id AND h.kind = 'review' AND h.person_id = :me)))"""
 _OUTCOME = """
     CASE WHEN m.outcome IS NOT NULL THEN m.outcome WHEN m.skipped IS NOT NULL THEN 'skipped'
@@ -112,7 +115,7 @@ _OUTCOME = """
 _MEMBERS = f"""
     FROM (SELECT m.run_id, m.skipped, e.id, e.interview_id, e.code, e.detail, e.attempts, e.stalls, e.sections_done,
             e.sections_total, s.id AS scorecard_id, i.candidate_ref, i.requisition, {_OUTCOME} AS outcome,
-            {_HIDDEN} AS hidden
+            {HIDDEN} AS hidden
           FROM run_member m JOIN evaluation e ON e.id = m.evaluation_id JOIN interview i ON i.id = e.interview_id
           JOIN requisition q ON q.id = i.requisition LEFT JOIN scorecard s ON s.evaluation_id = e.id) m
 """
@@ -150,15 +153,15 @@ def _runs(db: Connection, viewer: Viewer, where: str, values: Mapping[str, objec
                   sum(m.sections_done) FILTER (WHERE m.skipped IS NULL) AS done,
                   sum(m.sections_total) FILTER (WHERE m.skipped IS NULL) AS total
               {_MEMBERS} WHERE m.run_id IN (SELECT id FROM r) GROUP BY 1, 2)
-        SELECT r.name, r.state, r.closed_because, r.model, r.selection, r.created_at, r.closed_at, r.deadline,
+        SELECT r.name, r.state, r.closed_because, r.model, r.selection, r.created_at, r.closed_at, r.deadline, r.budget,
             clock_timestamp() AS now, coalesce(sum(a.done), 0)::int AS sections_done,
             coalesce(sum(a.total), 0)::int AS sections_total,
             coalesce(jsonb_object_agg(a.standing, a.n) FILTER (WHERE a.standing IS NOT NULL), '{{}}') AS counts
         FROM r LEFT JOIN a ON a.run_id = r.id GROUP BY r.id, r.name, r.state, r.closed_because, r.model, r.selection,
-            r.created_at, r.closed_at, r.deadline ORDER BY r.id DESC
+            r.created_at, r.closed_at, r.deadline, r.budget ORDER BY r.id DESC
         """
     )
-    rows = db.execute(query, {**values, **_viewer(viewer)}).mappings()
+    rows = db.execute(query, {**values, **viewer_values(viewer)}).mappings()
     return tuple(
         RunSeen.model_validate({**row, "counts": {name: row["counts"].get(name, 0) for name in STANDINGS}})
         for row in rows
@@ -176,7 +179,7 @@ def members_standing(
     )
     only = viewer.requisitions_for("see_interviews")
     values = {"name": name, "standing": standing, "all": only is None, "only": sorted(only or ())}
-    rows = db.execute(query, {**values, **_viewer(viewer), "limit": min(limit, MEMBERS_MAX)}).mappings()
+    rows = db.execute(query, {**values, **viewer_values(viewer), "limit": min(limit, MEMBERS_MAX)}).mappings()
     return [RunMember.model_validate(dict(row)) for row in rows]
 
 
@@ -213,7 +216,7 @@ def run_effort(db: Connection, viewer: Viewer, name: str) -> Effort:
     query = text(
         f"""
         WITH c AS (
-            SELECT s.execution, {_HIDDEN} AS hidden
+            SELECT s.execution, {HIDDEN} AS hidden
             FROM run r JOIN run_member m ON m.run_id = r.id AND m.skipped IS NULL
             JOIN scorecard s ON s.evaluation_id = m.evaluation_id JOIN interview i ON i.id = s.interview_id
             JOIN requisition q ON q.id = i.requisition WHERE r.name = :name)
@@ -228,7 +231,7 @@ def run_effort(db: Connection, viewer: Viewer, name: str) -> Effort:
             AND (NOT c.hidden OR (SELECT count(*) FROM c h WHERE h.hidden) >= :hidden_min)
         """
     )
-    values = {"name": name, "hidden_min": HIDDEN_MIN, **_viewer(viewer)}
+    values = {"name": name, "hidden_min": HIDDEN_MIN, **viewer_values(viewer)}
     return Effort.model_validate(dict(db.execute(query, values).mappings().one()))
 
 
@@ -247,7 +250,7 @@ _COMPARED = text(
         SELECT id, true AS this FROM this UNION ALL
         (SELECT b.id, false FROM run b, this WHERE b.state = 'closed' AND b.id < this.id ORDER BY b.id DESC LIMIT :runs)
     ), cards AS (
-        SELECT r.this, r.id AS run_id, s.id, s.overall, {_HIDDEN} AS hidden,
+        SELECT r.this, r.id AS run_id, s.id, s.overall, {HIDDEN} AS hidden,
             EXISTS (SELECT 1 FROM human_record h WHERE h.scorecard_id = s.id AND h.kind = 'final') AS overridden,
             row_number() OVER (PARTITION BY r.id ORDER BY s.evaluation_id) AS nth
         FROM sides r JOIN run_member m ON m.run_id = r.id AND m.outcome IN ('scored', 'needs_review', 'unscorable')
@@ -285,7 +288,7 @@ def run_compared(db: Connection, viewer: Viewer, name: str) -> Compared:
         "hidden_min": HIDDEN_MIN,
         "opened": SPREAD_SCORECARDS_MAX,
         "tail": SPREAD_TAIL,
-        **_viewer(viewer),
+        **viewer_values(viewer),
     }
     found = {row["this"]: row for row in db.execute(_COMPARED, values).mappings()}
     sees_few = viewer.admin and viewer.entry != "token"
@@ -298,5 +301,6 @@ def _figures(row: Mapping[Any, Any], sees_few: bool) -> Figures:
     return Figures.model_validate({name: row[name] for name in Figures.model_fields})
 
 
-def _viewer(viewer: Viewer) -> dict[str, object]:
+def viewer_values(viewer: Viewer) -> dict[str, object]:
+    """What HIDDEN asks of the viewer."""
     return {"me": viewer.person_id, "command": viewer.entry == "command", "session": viewer.entry == "session"}

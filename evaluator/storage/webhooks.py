@@ -34,6 +34,7 @@ from evaluator.notices import (
     scorecard_ready,
     trial_message,
 )
+from evaluator.storage.moments import from_now
 from evaluator.storage.requisitions import find_requisition
 from evaluator.storage.tables import webhook, webhook_delivery, webhook_try
 from evaluator.values import Frozen
@@ -227,7 +228,7 @@ def announce_scorecard(db: Connection, scorecard_id: str) -> int:
         )
         for row in found
     ]
-    return _write(db, messages)
+    return write_messages(db, messages)
 
 
 _BLIND_IN_RUN = """
@@ -261,7 +262,7 @@ def announce_run(db: Connection, run_id: int, counts: RunCounts) -> int:
         )
         for row in found
     ]
-    return _write(db, messages)
+    return write_messages(db, messages)
 
 
 # Ready: nothing of it is worked on in an open run, and every interview that may be scored (consent allows it, and it
@@ -321,7 +322,7 @@ def announce_requisitions(db: Connection) -> int:
         for row in found
         if row.webhook_id in kept
     ]
-    return _write(db, messages)
+    return write_messages(db, messages)
 
 
 def announce_test(db: Connection, webhook_id: int, number: str) -> int:
@@ -385,7 +386,12 @@ def claim_one(db: Connection, delivery_id: int) -> Claimed | None:
 
 def _claimed(db: Connection, row: Row[*tuple[Any, ...]]) -> Claimed:
     attempt = row.attempts + 1
-    values = {"attempts": attempt, "status": None, "error": "interrupted", "not_before": _in(retry_delay_s(attempt))}
+    values = {
+        "attempts": attempt,
+        "status": None,
+        "error": "interrupted",
+        "not_before": from_now(retry_delay_s(attempt)),
+    }
     db.execute(webhook_delivery.update().where(webhook_delivery.c.id == row.id).values(values))
     body = blinded(row.body) if _told_of_blind(db, row.body) else row.body
     return Claimed(
@@ -425,7 +431,7 @@ def record(db: Connection, claimed: Claimed, outcome: Outcome) -> bool:
     if following.state == "delivered":
         values["delivered_at"] = func.clock_timestamp()
     elif following.state == "pending":  # counted from the try's end
-        values["not_before"] = _in(retry_delay_s(claimed.attempt))
+        values["not_before"] = from_now(retry_delay_s(claimed.attempt))
     owned = (d.id == claimed.id) & (d.attempts == claimed.attempt) & (d.state == "pending")
     if db.execute(webhook_delivery.update().where(owned).values(values)).rowcount != 1:
         return False
@@ -462,7 +468,8 @@ def _deactivate(db: Connection, webhook_id: int) -> None:
     db.execute(waiting.values(state="failed", error="gone", status=GONE))
 
 
-def _write(db: Connection, messages: Sequence[tuple[int, Message]]) -> int:
+def write_messages(db: Connection, messages: Sequence[tuple[int, Message]]) -> int:
+    """Writes each for its webhook, but for those that are there already; how many."""
     if not messages:
         return 0
     rows = [_row(webhook_id, message) for webhook_id, message in messages]
@@ -483,10 +490,6 @@ def _locked(db: Connection, webhook_id: int) -> Row[*tuple[Any, ...]]:
 
 def _set(db: Connection, webhook_id: int, **values: object) -> None:
     db.execute(webhook.update().where(webhook.c.id == webhook_id).values(values))
-
-
-def _in(seconds: float) -> Any:
-    return func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
 
 
 def _not_found(webhook_id: int) -> NotFound:

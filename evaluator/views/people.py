@@ -163,7 +163,7 @@ def _criteria(state: HumanState, viewer: Viewer) -> Mapping[str, CriterionPeople
                 RatingLine(
                     person=visible(record.person),
                     level=rating.level,
-                    words=_level_words(rating.level),
+                    words=level_words(rating.level),
                     note=visible(rating.note) or None,
                     quotes=rating.quotes,
                     mine=person_id == viewer.person_id,
@@ -186,14 +186,15 @@ def _final(record: HumanRecord) -> FinalLine:
     return FinalLine(
         person=visible(record.person),
         at=record.at,
-        old=_level_words(act.old),
-        new=_level_words(act.new),
+        old=level_words(act.old),
+        new=level_words(act.new),
         reason=REASON_CODES[act.reason],
         text=visible(act.text),
     )
 
 
-def _level_words(level: int | None) -> str:
+def level_words(level: int | None) -> str:
+    """A level as a person gave it, or that they gave none."""
     return NOT_ASSESSED if level is None else str(level)
 
 

@@ -13,7 +13,7 @@ from evaluator.storage import audit
 from evaluator.storage.accounts import close_sessions, sessions_of
 from evaluator.storage.people import LIST_MAX, Person, find_person, people_list, set_active, set_admin
 from evaluator.storage.sessions import api_tokens, new_api_token, revoke_api_token
-from evaluator.web.identity import Access, Visit
+from evaluator.web.identity import Access, Visit, person_asking
 from evaluator.web.pages.site import Site
 from evaluator.web.rights import AsVisit
 
@@ -49,7 +49,7 @@ class Accounts:
         scopes: Annotated[list[Scope], Form(min_length=1, max_length=len(get_args(Scope)))],
     ) -> Response:
         """Makes a token and shows it, this once."""
-        person_id = _person_id(visit)
+        person_id = person_asking(visit.viewer)
         with self.site.database.begin() as db:
             token = new_api_token(db, person_id, name, frozenset(scopes), timedelta(days=days))
             detail = {"scopes": sorted(set(scopes)), "days": days}
@@ -59,13 +59,13 @@ class Accounts:
     def revoke_token(self, visit: AsVisit, token_id: Id) -> Response:
         """Ends one of their tokens; nothing happens to anybody else's."""
         with self.site.database.begin() as db:
-            revoke_api_token(db, _person_id(visit), token_id)
+            revoke_api_token(db, person_asking(visit.viewer), token_id)
             audit.log(db, visit.viewer, "token.revoke", f"token:{token_id}")
         return RedirectResponse("/account", SEE_OTHER)
 
     def end_other_sessions(self, visit: AsVisit) -> Response:
         """Signs them out everywhere but here."""
-        person_id = _person_id(visit)
+        person_id = person_asking(visit.viewer)
         with self.site.database.begin() as db:
             closed = close_sessions(db, person_id, but=visit.session)
             audit.log(db, visit.viewer, "session.close_others", f"person:{person_id}", detail={"sessions": closed})
@@ -98,7 +98,7 @@ class Accounts:
         return RedirectResponse("/people", SEE_OTHER)
 
     def _account(self, visit: Visit, made: str | None = None) -> Response:
-        person_id = _person_id(visit)
+        person_id = person_asking(visit.viewer)
         with self.site.database.begin() as db:
             facts: dict[str, Any] = {
                 "person": find_person(db, person_id),
@@ -108,11 +108,6 @@ class Accounts:
         return self.site.page(
             "tokens.html", visit=visit, made=made, scopes=SCOPE_WORDS, days_max=TOKEN_DAYS_MAX, **facts
         )
-
-
-def _person_id(visit: Visit) -> int:
-    assert visit.viewer.person_id is not None  # noqa: S101  only a command line has none, and it has no session
-    return visit.viewer.person_id
 
 
 def _refuse_oneself(visit: Visit, person: Person) -> None:

@@ -8,13 +8,15 @@ from urllib.parse import urlsplit
 from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Match
 
+from evaluator.adapters.engine_load import Found
 from evaluator.errors import DebriefError
+from evaluator.exports.rendering import environment_of
 from evaluator.ports import ObjectStore
 from evaluator.storage.database import Database
 from evaluator.storage.runs import Judge
@@ -37,7 +39,7 @@ from evaluator.web.rights import (
     open_gate,
     routes,
 )
-from evaluator.words import ADVICE, iso, utc, visible
+from evaluator.words import ADVICE, visible
 
 POST = ("POST",)
 THREADS = 6  # requests that are worked on at once, in one process
@@ -56,26 +58,21 @@ def create_app(
     judge: Judge | None = None,
     checks: Mapping[str, Callable[[], object]] | None = None,
     queue_length: Callable[[], int] | None = None,
+    engine_load: Callable[[], Found] | None = None,
+    priced: bool = False,
+    currency: str = "USD",
 ) -> FastAPI:
     """The pages and their JSON over this database and store; nothing is opened before the first request.
 
     openid: another way to the login provider that `access` names than over the network's usual one. webhooks: what
     tries them; without it none is added here. require_consent: of interviews that an operator has tried again. judge:
     who judges again; without it nobody asks for that here. checks: service -> what raises when it cannot be used;
-    without them only the database is asked. queue_length: of the broker, for /metrics.
+    without them only the database is asked. queue_length: of the broker, for /metrics. engine_load: how busy the
+    judge's engine is, for /metrics and the page of a run. priced: whether a budget can be in money, and in which
+    currency.
     """
     templates = _templates()
-    # No interactive documentation: it would be loaded from a third party's servers.
-    # No redirects to addresses without a last slash: they would name the scheme, which a proxy before us has changed.
-    app = FastAPI(
-        title="Debrief",
-        version=version,
-        docs_url=None,
-        redoc_url=None,
-        openapi_url=None,
-        redirect_slashes=False,
-        lifespan=_few_threads,
-    )
+    app = _bare(version)
     open_gate(app, DatabaseGate(database=database, access=access))
     if openid is None and access.provider is not None and access.web_url is not None:
         openid = OpenIdLogin(access.provider, access.web_url)
@@ -91,6 +88,9 @@ def create_app(
         judge=judge,
         checks=checks or {},
         queue_length=queue_length,
+        engine_load=engine_load,
+        priced=priced,
+        currency=currency,
     )
     _add_static(app)
     _add_entrance(app, entrance)
@@ -108,6 +108,23 @@ def create_app(
     return app
 
 
+def _bare(version: str) -> FastAPI:
+    """The application without a route.
+
+    No interactive documentation: it would be loaded from a third party's servers. No redirects to addresses without a
+    last slash: they would name the scheme, which a proxy before us has changed.
+    """
+    return FastAPI(
+        title="Debrief",
+        version=version,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        lifespan=_few_threads,
+    )
+
+
 @asynccontextmanager
 async def _few_threads(_: FastAPI) -> AsyncIterator[None]:
     """Requests beyond these wait their turn: on two cores more of them at once only take the interpreter in turns."""
@@ -116,14 +133,8 @@ async def _few_threads(_: FastAPI) -> AsyncIterator[None]:
 
 
 def _templates() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("evaluator.web"),
-        autoescape=True,  # always: whatever the template's name, nothing from outside is markup
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(utc=utc, iso=iso, visible=visible)
+    environment = environment_of("evaluator.web")
+    environment.filters["visible"] = visible
     environment.globals["advice"] = ADVICE
     return environment
 

@@ -9,7 +9,7 @@ from evaluator.human import Dismissed, Final, HumanRecord, Recommended, Restored
 from evaluator.people import Viewer
 from evaluator.transcript import Transcript
 from evaluator.values import Frozen
-from evaluator.views.people import NOT_ASSESSED
+from evaluator.views.people import NOT_ASSESSED, level_words
 from evaluator.views.scorecard import CriterionView, Quote, ScorecardView
 from evaluator.web.field_view import (
     Choice,
@@ -305,7 +305,8 @@ def _act_words(record: HumanRecord, rubric: Rubric) -> tuple[str, str]:
             return "submitted their own scores", ""
         case Final(criterion_id=criterion_id, old=old, new=new, reason=reason, text=text):
             names = {c.id: visible(c.name) for c in rubric.criteria}
-            what = f"changed {names.get(criterion_id, visible(criterion_id))} from {_words(old)} to {_words(new)}"
+            name = names.get(criterion_id, visible(criterion_id))
+            what = f"changed {name} from {level_words(old)} to {level_words(new)}"
             return f"{what} ({REASON_CODES[reason].lower()})", text
         case Recommended(recommendation=recommendation, note=note):
             return f"recommended: {RECOMMENDATIONS[recommendation].lower()}", note
@@ -324,8 +325,8 @@ def level_differences(found: Dossier, number: int, wishes: Mapping[str, Wish]) -
         word = wishes[criterion.id].word if criterion.id in wishes else ""
         if was == now and (not word or level_of(word) == now):
             continue
-        wish = _words(level_of(word)) if word else "nothing said"
-        lines.append(Difference(name=visible(criterion.name), was=_words(was), now=_words(now), wish=wish))
+        wish = level_words(level_of(word)) if word else "nothing said"
+        lines.append(Difference(name=visible(criterion.name), was=level_words(was), now=level_words(now), wish=wish))
     return tuple(lines)
 
 
@@ -335,7 +336,3 @@ def level_at(found: Dossier, criterion_id: str, number: int) -> int | None:
         if isinstance(record.act, Final) and record.act.criterion_id == criterion_id:
             return record.act.new
     return found.judged(criterion_id)
-
-
-def _words(level: int | None) -> str:
-    return NOT_ASSESSED if level is None else str(level)

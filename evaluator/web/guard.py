@@ -3,6 +3,7 @@
 import logging
 import re
 import secrets
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -12,6 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from evaluator.observing import bound
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +40,8 @@ ELSEWHERE = "this is not the address of these pages; open them where DEBRIEF_WEB
 TOO_LARGE = "more was sent than a request may hold (1 MiB)"
 BUG = "the page has a fault; where it happened is in the log, under the request id"
 
+_ASKED_OFTEN = frozenset({"/livez", "/readyz", "/metrics", "/static/{name}"})  # every few seconds, or with each page
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _request_id: ContextVar[str] = ContextVar("request_id", default="none")
 
 
@@ -68,6 +73,14 @@ class Guard:
             return
         _request_id.set(secrets.token_hex(6))
         answer = _Answer(send, self._headers)
+        with bound(request=request_id()):
+            began = time.monotonic()
+            try:
+                await self._answer(scope, receive, answer)
+            finally:
+                _log_access(scope, answer.status, time.monotonic() - began)
+
+    async def _answer(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
         request = Request(scope)
         if refusal := self._refusal(request):
             await self._refuse(request, *refusal)(scope, receive, answer)
@@ -115,13 +128,24 @@ class _Answer:
         self._send = send
         self._headers = headers
         self.started = False
+        self.status = 0  # none was sent
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.started = True
+            self.started, self.status = True, message["status"]
             headers = MutableHeaders(scope=message)
             headers.update({**self._headers, REQUEST_ID: request_id()})
         await self._send(message)
+
+
+def _log_access(scope: Scope, status: int, duration_s: float) -> None:
+    """One line for each request, with the route's pattern: the address itself holds ids, filters, perhaps a token."""
+    route = getattr(scope.get("route"), "path", "-")
+    level = logging.DEBUG if route in _ASKED_OFTEN and status < 400 else logging.INFO
+    if log.isEnabledFor(level):
+        method = scope["method"] if scope["method"] in _METHODS else "-"
+        told = {"method": method, "route": route, "status": status, "ms": round(duration_s * 1000, 1)}
+        log.log(level, "answered", extra=told)
 
 
 def _log_bug(error: Exception) -> None:

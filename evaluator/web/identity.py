@@ -101,6 +101,12 @@ class Visit(Frozen):
     session: str | None = None  # sha256 of the session's token: its id
 
 
+def person_asking(viewer: Viewer) -> int:
+    """The number of whoever asks here: only a command line is nobody, and it has no pages."""
+    assert viewer.person_id is not None  # noqa: S101  as said
+    return viewer.person_id
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Credentials:
     """What a request brings to say who asks; nothing of it is believed yet."""

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from evaluator.human import HumanState
+from evaluator.manifest import Ending
 from evaluator.storage.reading import Event
 from evaluator.storage.reviewing import ListedInterview, ListState
 from evaluator.words import (
@@ -28,6 +29,13 @@ _CONSENT = {
     "unknown": "unknown (imported without it)",
 }
 
+_ENDINGS: Mapping[Ending, str] = {
+    "finished": "came to its closing words",
+    "stopped": "ended early by the candidate",
+    "silent": "ended, for the candidate was not heard any more",
+    "incomplete": "broke off",
+}
+
 STATES: Mapping[ListState, tuple[str, Tone]] = {  # in the order in which a filter offers them
     "needs_review": ("Needs review", "attention"),
     "scored": ("Scored", "good"),
@@ -39,7 +47,7 @@ STATES: Mapping[ListState, tuple[str, Tone]] = {  # in the order in which a filt
     "waiting": ("Waiting", "calm"),
     "not_started": ("Not in a run yet", "calm"),
     "failed": ("Failed", "stop"),
-    "blocked": ("Blocked: no consent", "stop"),  # or it broke off, which `standing` says
+    "blocked": ("Blocked", "stop"),  # for want of consent, or it broke off: `standing` says which
     "cancelled": ("Cancelled", "calm"),
 }
 
@@ -111,6 +119,8 @@ class InterviewView:
     line: InterviewLine
     taken_in_at: datetime
     consent: str
+    ending: str | None  # how a live interview ended, in words; None: that was never told
+    releasable: bool  # it broke off, and a person may let it be scored as far as it went
     explanation: str
     failure: Failure | None  # the last one, where it holds the interview up
     commands: tuple[Command, ...]
@@ -126,8 +136,10 @@ def standing(row: ListedInterview) -> Standing:
     if row.scorecard_id is None and row.state == "waiting" and row.code:
         return Standing(words="Waiting for another try", tone="attention")
     words, tone = STATES[row.state]
-    if _broken_off(row) and row.state in {"blocked", "not_started"}:
+    if _held_back(row):
         words, tone = f"Incomplete: it {_broke_off_where(row)}", "stop"
+    elif row.state == "blocked":
+        words = "Blocked: no consent"
     again = {
         "pending": "re-scoring waits",
         "running": f"re-scoring: {sections}",
@@ -140,6 +152,11 @@ def standing(row: ListedInterview) -> Standing:
 def _broken_off(row: ListedInterview) -> bool:
     """Whether it broke off and nobody has released it; without consent that is what keeps it from being scored."""
     return row.ending == "incomplete" and not row.released and row.consent == "granted"
+
+
+def _held_back(row: ListedInterview) -> bool:
+    """Whether that it broke off is all that keeps it from being scored, so that a release helps."""
+    return _broken_off(row) and row.scorecard_id is None and row.state in {"blocked", "not_started"}
 
 
 def _broke_off_where(row: ListedInterview) -> str:
@@ -195,6 +212,8 @@ def interview_view(row: ListedInterview, events: Sequence[Event], *, people: Hum
         line=interview_line(row, people),
         taken_in_at=row.taken_in_at,
         consent=_CONSENT.get(row.consent, visible(row.consent)),
+        ending=_ending(row),
+        releasable=_held_back(row) or (_broken_off(row) and row.evaluation == "blocked"),
         explanation=explanation,
         failure=_failure(row, events),
         commands=commands,
@@ -214,7 +233,7 @@ def _explained(row: ListedInterview) -> tuple[str, tuple[Command, ...]]:
     """What the state means, and the commands that move it on."""
     if row.scorecard_id is not None:
         return _explained_scorecard(row)
-    if _broken_off(row) and row.state in {"blocked", "not_started"}:
+    if _held_back(row):
         return _held(row)
     if row.state == "blocked":
         return _blocked(row), ()
@@ -276,6 +295,20 @@ def _told_by_the_agent(row: ListedInterview) -> tuple[str, ...]:
     }
     told = ended.get(row.ending or "")
     return (*((told,) if told else ()), *(("The candidate asked for a person.",) if row.wants_person else ()))
+
+
+def _ending(row: ListedInterview) -> str | None:
+    """How it ended and how far it came: `broke off; 2 of 4 sections reached`."""
+    if row.ending is None:
+        return None
+    words = [_ENDINGS[row.ending]]
+    if row.reached is not None and row.sections:
+        words.append(f"{row.reached} of {counted(row.sections, 'section')} reached")
+    if row.wants_person:
+        words.append("the candidate asked for a person")
+    if row.released:
+        words.append("released by a person")
+    return "; ".join(words)
 
 
 def _blocked(row: ListedInterview) -> str:

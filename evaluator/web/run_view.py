@@ -5,23 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from evaluator.runs import pace
-from evaluator.storage.watching import STANDINGS, UNDER_REVIEW, Bin, Compared, Effort, RunMember, RunSeen
+from evaluator.runs import punctuality
+from evaluator.storage.watching import STANDINGS, UNDER_REVIEW, Bin, Effort, RunMember, RunSeen
+from evaluator.views.run_words import PUNCTUALITY_WORDS, STANDING_WORDS, run_outlook, short, span_words
 from evaluator.web.sparkline import Sparkline, bin_width, sparkline
 from evaluator.words import counted, failure_words, iso, visible
 
-STANDING_WORDS = {
-    "scored": "scored",
-    "needs_review": "needs review",
-    "unscorable": "unscorable",
-    UNDER_REVIEW: "under blind review",
-    "failed": "failed",
-    "blocked": "blocked",
-    "skipped": "skipped",
-    "cancelled": "cancelled",
-    "running": "running",
-    "pending": "pending",
-}
 _STATES = {"open": ("Running", "calm"), "paused": ("Paused", "attention")}
 _ENDS = {
     "finished": ("Finished", "good"),
@@ -138,11 +127,12 @@ def run_view(
     bins: Sequence[Bin],
     effort: Effort,
     *,
+    minutes: Sequence[int] = (),
     failures: Sequence[RunMember] = (),
     waiting: Sequence[RunMember] = (),
     unscorable: Sequence[RunMember] = (),
 ) -> RunView:
-    """The whole page of a run."""
+    """The whole page of a run. minutes: sections judged in each of the last ones, the oldest first."""
     length = timeline_length(run)
     width = bin_width(length)
     shares = account(run)
@@ -153,7 +143,7 @@ def run_view(
         running=run.state != "closed",
         deadline=run.deadline,
         ended_at=run.closed_at,
-        estimate=_estimate(run),
+        estimate=_estimate(run, minutes),
         rate=_rate(bins, length),
         speed=_speed(effort),
         tokens=_tokens(effort),
@@ -172,71 +162,24 @@ def run_view(
     )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ComparedLine:
-    """One figure of a run beside the same of the runs before it."""
-
-    name: str
-    this: str
-    before: str
-    change: str | None  # `−0.02`
-
-
-def compared_lines(compared: Compared) -> tuple[ComparedLine, ...]:
-    """The figures that there are for this viewer; none where there is no run before."""
-    this, before = compared.this, compared.before
-    if not before.runs:
-        return ()
-    shares = (
-        ("Scorecards that a person overrode", this.overridden, before.overridden),
-        ("Levels spread over 2 or more", this.spread, before.spread),
-    )
-    lines = [
-        ComparedLine(name=name, this=_share(one), before=_share(other), change=_change(one, other, 100, 1, " points"))
-        for name, one, other in shares
-    ]
-    mean = ComparedLine(
-        name="Score mean",
-        this=_mean(this.mean),
-        before=_mean(before.mean),
-        change=_change(this.mean, before.mean, 1, 2),
-    )
-    return (mean, *lines)
-
-
-def _mean(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
-
-
-def _share(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f} %"
-
-
-def _change(this: float | None, before: float | None, factor: int, digits: int, unit: str = "") -> str | None:
-    if this is None or before is None:
-        return None
-    by = round(factor * (this - before), digits)
-    return f"{'−' if by < 0 else '+' if by > 0 else '±'}{abs(by):.{digits}f}{unit}"
-
-
 def timeline_length(run: RunSeen) -> timedelta:
     """From the run's start to its end, or to now."""
     return max((run.closed_at or run.now) - run.created_at, timedelta(seconds=1))
 
 
-def _estimate(run: RunSeen) -> str | None:
-    """How long the rest may take, as a range."""
+def _estimate(run: RunSeen, minutes: Sequence[int]) -> str | None:
+    """How long the rest may take, as a range, and whether that is in time."""
     if run.state != "open" or not run.open:
         return None
-    left = pace(
-        sections_done=run.sections_done,
-        sections_left=run.sections_total - run.sections_done,
-        elapsed_s=(run.now - run.created_at).total_seconds(),
-    )
-    if left is None:
+    found = run_outlook(run, minutes)
+    if found.still:
+        return "stands still: no section was finished in the last minutes"
+    if found.pace is None:
         return "too early for an estimate"
-    low, high = (span_words(timedelta(seconds=s)) for s in (left.low_s, left.high_s))
-    return f"done in about {low}" if low == high else f"done in {low} to {high}"
+    low, high = (span_words(timedelta(seconds=s)) for s in (found.pace.low_s, found.pace.high_s))
+    when = f"done in about {low}" if low == high else f"done in {low} to {high}"
+    kept = punctuality(found.pace, now=run.now, deadline=run.deadline)
+    return f"{when}, {PUNCTUALITY_WORDS[kept]}" if kept else when
 
 
 def _rate(bins: Sequence[Bin], length: timedelta) -> str | None:
@@ -258,14 +201,7 @@ def _tokens(effort: Effort) -> str | None:
         if (effort.prompt_tokens and effort.cached_tokens is not None)
         else ""
     )
-    return f"{_short(effort.prompt_tokens)} in{cached}; {_short(effort.completion_tokens or 0)} out"
-
-
-def _short(number: int) -> str:
-    for size, name in ((1_000_000, "M"), (1_000, "k")):
-        if number >= size:
-            return f"{number / size:.1f} {name}"
-    return str(number)
+    return f"{short(effort.prompt_tokens)} in{cached}; {short(effort.completion_tokens or 0)} out"
 
 
 def _selection(selection: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -295,19 +231,7 @@ def _failure(member: RunMember) -> FailureLine:
     )
 
 
-def span_words(span: timedelta) -> str:
-    """`45 s`, `12 min`, `4 h 19 min`."""
-    seconds = int(span.total_seconds())
-    if seconds < 60:
-        return f"{seconds} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    hours, rest = divmod(minutes, 60)
-    return f"{hours} h {rest} min" if rest else f"{hours} h"
-
-
-def run_json(run: RunSeen) -> dict[str, Any]:
+def run_json(run: RunSeen, minutes: Sequence[int] = ()) -> dict[str, Any]:
     """The numbers that change while a run goes on."""
     line = run_line(run)
     return {
@@ -320,7 +244,7 @@ def run_json(run: RunSeen) -> dict[str, Any]:
         "percent": line.percent,
         "counts": dict(run.counts),
         "sections": {"done": run.sections_done, "total": run.sections_total},
-        "estimate": _estimate(run),
+        "estimate": _estimate(run, minutes),
         "started_at": iso(run.created_at),
         "now": iso(run.now),
     }

@@ -34,6 +34,7 @@ from evaluator.storage.people import person_of, set_admin
 from evaluator.storage.sessions import open_session
 from evaluator.web.identity import ONE_MACHINE
 from migrations import history
+from tests.bench.reporting import Report, at_most, machine, say
 from tests.integration.web.seeding import seed
 from tests.unit.web.builders import a_mixed_transcript, timed
 
@@ -56,11 +57,6 @@ LISTS = (
     "/interviews?requisition=REQ-5&state=scored&sort=-interviewed_at",
 )
 KEY = "interviews/x/transcript-0.json"  # of all seeded interviews
-
-
-def say(words: str) -> None:
-    """Progress, on stderr."""
-    print(f"{time.strftime('%H:%M:%S')} {words}", file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -279,11 +275,28 @@ def bench(interviews: int, requests: int) -> dict[str, object]:
     }
 
 
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Sizes."""
+    parser.add_argument("--interviews", type=int, default=10_000)
+    parser.add_argument("--requests", type=int, default=400, help="of each of the two kinds of pages")
+
+
+def run(options: argparse.Namespace) -> Report:
+    """As one of `python -m tests.bench`."""
+    with machine() as told:
+        found = bench(options.interviews, options.requests)
+    promises = (
+        at_most("list_p95_s", found["list"]["p95_s"], LIST_P95_MAX_S),
+        at_most("scorecard_p95_s", found["scorecard"]["p95_s"], SCORECARD_P95_MAX_S),
+        at_most("weight_bytes", found["weight_bytes"], WEIGHT_MAX),
+    )
+    return Report(bench="pages", figures=found, promises=promises, machine=told)
+
+
 def main() -> int:
     """Exit code 0 when every promise held."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.pages", description=__doc__)
-    parser.add_argument("--interviews", type=int, default=10_000)
-    parser.add_argument("--requests", type=int, default=400, help="of each of the two kinds of pages")
+    add_options(parser)
     options = parser.parse_args()
     told = bench(options.interviews, options.requests)
     on_list, on_card = told["list"], told["scorecard"]

@@ -35,7 +35,8 @@ def test_an_interview_in_the_terminal_ends_as_a_scorecard(deployment: dict[str, 
     ran = debrief("run", "start", "--json", env=deployment, cwd=tmp_path)
     shown = debrief("scorecard", "show", "iv-console", "--json", env=deployment, cwd=tmp_path)
 
-    assert {"interview": "iv-console", "kept": True, "consent": "granted"} == talked.json(), talked.err
+    told = {"interview": "iv-console", "kept": True, "consent": "granted", "outcome": "handed_over"}
+    assert told == talked.json(), talked.err
     assert (0, 1) == (taken_in.code, taken_in.json()["new"])
     assert 0 == ran.code, ran.err
     assert "iv-console" == json.loads(shown.out)["interview_id"]

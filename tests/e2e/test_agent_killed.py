@@ -1,4 +1,4 @@
-"""The agent of the terminal killed for real: what was answered is in the store, and the reconciler hands it over."""
+"""The agent of the terminal killed for real: what was answered is in the store, and it goes on or is handed over."""
 
 import os
 import queue
@@ -118,3 +118,46 @@ def test_a_killed_agent_leaves_what_was_answered(env, tmp_path, answers, after_s
     assert "incomplete" == manifest.ending
     assert replied == said[: len(replied)]
     assert len(said) <= len(replied) + 1
+
+
+def test_a_killed_interview_goes_on_where_it_was(env, tmp_path) -> None:
+    """Its last question is asked again, and one interview comes of both halves."""
+    store = FolderStore(tmp_path / "store")
+    talk = Talk(env, tmp_path)
+    try:
+        talk.hear(STARTED_S_MAX)
+        for line in ("Yes, that is fine.", ANSWER.format(1)):
+            talk.type(line)
+            asked = talk.hear(REPLY_S_MAX)
+    finally:
+        talk.kill()
+    before = resume(store, ID).turns
+
+    options = ("agent", "console", "--text", "--resume")
+    rest = "\n".join([ANSWER.format(2), "I want to stop here.", "Yes."]) + "\n"
+    went_on = debrief(*options, ID, "--json", env=env, cwd=tmp_path, stdin=rest)
+    again = debrief(*options, ID, env=env, cwd=tmp_path, stdin=rest)
+    taken_in = debrief("intake", "--json", env=env, cwd=tmp_path)
+
+    assert {"interview": ID, "kept": True, "consent": "granted", "outcome": "handed_over"} == went_on.json()
+    assert asked.strip()[-40:] in went_on.err
+    assert "cannot go on" in again.err
+    assert 1 == taken_in.json()["new"], taken_in.err
+    (archived,) = store.names(f"interviews/{ID}/manifest-")
+    manifest = parse_manifest(store.get(archived) or b"")
+    turns = parse_transcript(store.get(manifest.transcript.key) or b"").turns
+    assert "stopped" == manifest.ending
+    assert [t.text for t in before] == [t.text for t in turns[: len(before)]]
+    assert ANSWER.format(2) in [turn.text for turn in turns]
+
+
+def test_what_cannot_go_on_is_said(env, tmp_path) -> None:
+    """Too much, too little, or none of that name."""
+    options = ("agent", "console", "--text")
+    too_much = debrief(*options, "customer-sales", "--resume", ID, env=env, cwd=tmp_path)
+    too_little = debrief(*options, env=env, cwd=tmp_path)
+    unknown = debrief(*options, "--resume", "iv-9", env=env, cwd=tmp_path)
+
+    assert "leave out a rubric" in too_much.err
+    assert "name a rubric and a requisition (--req), or an interview to go on with" in too_little.err
+    assert "none of this id is open; there is none that was cut off" in unknown.err

@@ -25,6 +25,7 @@ DIGEST = "0123456789abcdef" * 4
             "interviews/iv/manifest-20260102T030405.000000-0123456789abcdef.json",
         ),
         (layout.turn_key("iv", 7), "interviews/iv/turns/000007.json"),
+        (layout.release_key("iv", DIGEST), "interviews/iv/release-0123456789abcdef.json"),
         (layout.recording_key("iv", "ogg"), "interviews/iv/recording.ogg"),
     ],
 )

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -16,10 +16,13 @@ from evaluator.notices import (
     EVENTS,
     RETRY_DELAYS_S,
     TRIES_MAX,
+    Digest,
     Outcome,
+    RunEnded,
     after_try,
     blinded,
     checked_events,
+    digest,
     headers,
     message_id,
     new_secret,
@@ -193,6 +196,73 @@ def test_what_an_answer_means(status, error, state, deactivates):
     assert (state, deactivates) == (following.state, following.deactivates)
 
 
+DIGEST = Digest(to_review=21, overdue=2, failed=3, missed_nights=0, open_runs=1)
+
+
+def a_digest(**changes):
+    """Of one morning."""
+    values = {"day": date(2026, 11, 22), "counts": DIGEST, "ended": (), "web_url": None, "at": AT}
+    return digest(3, **{**values, **changes})
+
+
+def test_a_digest_is_counts_and_links():
+    """Nothing in it is an id of an interview, a state that a judge gave, or a score."""
+    ended = (RunEnded(run="night 1/2", closed_because="finished"),)
+    data = a_digest(ended=ended, web_url="https://debrief.example.org/").body["data"]
+
+    assert {
+        "day": "2026-11-22",
+        "to_review": 21,
+        "overdue": 2,
+        "failed": 3,
+        "missed_nights": 0,
+        "open_runs": 1,
+        "runs": [
+            {
+                "run": "night 1/2",
+                "closed_because": "finished",
+                "link": "https://debrief.example.org/runs/night%201%2F2/report",
+            }
+        ],
+        "links": {
+            "to_review": "https://debrief.example.org/interviews?reviewer=me_open",
+            "failed": "https://debrief.example.org/interviews?state=failed",
+            "runs": "https://debrief.example.org/runs",
+        },
+    } == data
+
+
+def test_a_days_digest_has_one_id():
+    """Whatever it counts by then, for one webhook."""
+    later = a_digest(counts=DIGEST.model_copy(update={"failed": 4}), at=AT + timedelta(hours=3))
+
+    assert a_digest().id == later.id
+    assert a_digest().id != a_digest(day=date(2026, 11, 23)).id
+
+
+def test_a_digest_needs_no_blinding():
+    """It is sent as it was written."""
+    assert a_digest().body == blinded(a_digest().body)
+
+
+@pytest.mark.parametrize(
+    ("changes", "changed"),
+    [({}, False), ({"open_runs": 0}, False), ({"to_review": 20}, True), ({"overdue": 3}, True), ({"failed": 0}, True)],
+)
+def test_a_digest_is_new_when_what_waits_has_changed(changes, changed):
+    """A run that goes on is no news."""
+    before = a_digest().body["data"]
+
+    assert changed == DIGEST.model_copy(update=changes).changed(before)
+
+
+def test_the_first_digest_is_new_when_something_waits():
+    """Zeros are no news."""
+    nothing = Digest(to_review=0, overdue=0, failed=0, missed_nights=0, open_runs=2)
+
+    assert (True, False) == (DIGEST.changed(None), nothing.changed(None))
+
+
 def test_test_message_is_tried_once():
     """Somebody waits for its end."""
     assert "failed" == after_try("webhook.test", attempts=1, outcome=Outcome(error="timeout")).state
@@ -205,5 +275,7 @@ def test_events_are_all_that_fit_unless_named():
     assert ("run.closed",) == checked_events(["run.closed", "run.closed"], requisition=None)
     with pytest.raises(UsageFault, match=r"run\.closed"):
         checked_events(["run.closed"], requisition="REQ-1")
+    with pytest.raises(UsageFault, match="digest"):
+        checked_events(["digest"], requisition="REQ-1")
     with pytest.raises(UsageFault, match=r"scorecard\.done"):
         checked_events(["scorecard.done"], requisition=None)

@@ -217,6 +217,24 @@ def test_each_section_is_told_once_its_checkpoint_is_safe():
     assert [(s, True, True, 0) for s in sorted(SECTIONS)] == sorted(told)
 
 
+def test_each_answered_call_is_told_whatever_became_of_the_answer():
+    """What does not count has cost as much; a section that is read from its checkpoint costs nothing."""
+    store, told = stored(), []
+    run(a_work(), store, on_call=told.append)
+    kept = {(call.section_id, call.kept, call.prompt_tokens) for call in told}
+    told.clear()
+    run(a_work(), store, on_call=told.append)
+    again = list(told)
+    cut = ScriptedJudge(by_section(design=lambda _: a_completion((5, 5), finish_reason="length")))
+    with pytest.raises(AnswerInvalid):
+        run(a_work(), stored(), cut, on_call=told.append)
+
+    assert {(section, True, 443) for section in SECTIONS} == kept
+    assert [] == again
+    assert {"design": False} == {call.section_id: call.kept for call in told if not call.kept}
+    assert 3 == len(told)
+
+
 # Checkpoints
 
 

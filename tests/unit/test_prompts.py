@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evaluator.adapters.tokens import token_counter
+from evaluator.embedded.demo_judge import TOKENIZER
 from evaluator.judging import Sampling
 from evaluator.prompts import (
     MESSAGE_TOKENS,
@@ -22,6 +24,7 @@ from evaluator.prompts import (
     key_for,
     request_sha256,
     system_prompt,
+    tokens_at_most,
     tokens_needed,
     user_prompt,
 )
@@ -424,3 +427,13 @@ def test_the_requests_digest_covers_every_field():
 
     digests = {request_sha256(request), *(request_sha256(request.model_copy(update=c)) for c in changes)}
     assert 1 + len(changes) == len(digests)
+
+
+@SETTINGS
+@given(st.text(alphabet=st.characters(blacklist_categories=("Cs",)), max_size=200))
+def test_no_text_has_more_tokens_than_its_bound(text):
+    """What is not counted fits for certain: the demonstration judge's tokenizer makes at most a token of each byte."""
+    plain = judge_request(SECTION, a_transcript().in_section("design"), model=MODEL, sampling=Sampling(max_tokens=100))
+    request = plain.model_copy(update={"user": text})
+
+    assert tokens_needed(request, token_counter(TOKENIZER)) <= tokens_at_most(request)

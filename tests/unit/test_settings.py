@@ -48,6 +48,8 @@ BAD = {
     "DEBRIEF_TEMPERATURE": "nan",
     "DEBRIEF_SEED": SECRET,
     "DEBRIEF_LEASE_S": "0",
+    "DEBRIEF_LOG_FORMAT": SECRET,
+    "DEBRIEF_OTLP_ENDPOINT": f"http://user:{SECRET}@collector:4318",
     "DEBRIEF_TICK_S": "inf",
     "DEBRIEF_WEB_PORT": "99999",
     "DEBRIEF_REQUIRE_CONSENT": f"maybe {SECRET}",

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from evaluator.web.api import (
     audit,
     compare,
+    costs,
     document,
     exports,
     interviews,
@@ -18,6 +19,7 @@ from evaluator.web.api import (
     reviewers,
     rubrics,
     runs,
+    schedules,
     scorecards,
     webhooks,
 )
@@ -37,6 +39,8 @@ ATTACHED: tuple[Callable[[FastAPI, Site], None], ...] = (
     scorecards.attach,
     rubrics.attach,
     runs.attach,
+    schedules.attach,
+    costs.attach,
     mine.attach,
     document.attach,
 )

@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import FastAPI, Query, Request, Response
-from pydantic import Field
+from pydantic import ConfigDict, Field
+from sqlalchemy import Connection
 
+from evaluator.manifest import Ending
+from evaluator.operating import REASON_CHARS_MAX, REASON_CHARS_MIN, release_interview
 from evaluator.storage import human
 from evaluator.storage.reading import history
 from evaluator.storage.reviewing import (
@@ -17,14 +20,14 @@ from evaluator.storage.reviewing import (
     interviews_page,
 )
 from evaluator.values import Frozen, Moment
-from evaluator.web.api.conventions import Cursor, Page, answer, cursor_of, cursor_text
+from evaluator.web.api.conventions import Cursor, Page, answer, cursor_of, cursor_text, idempotent
 from evaluator.web.api.filters import ListQuery
-from evaluator.web.api.publishing import Name, publish
+from evaluator.web.api.publishing import IDEMPOTENCY_KEY, Name, publish
 from evaluator.web.list_query import cursor_of as line_text
 from evaluator.web.list_query import parse_cursor
 from evaluator.web.listing import interview_view
 from evaluator.web.pages.site import Site
-from evaluator.web.rights import AsVisit, InRequisition, Somewhere, of_interview
+from evaluator.web.rights import AsVisit, Globally, InRequisition, Somewhere, of_interview
 
 
 class Sections(Frozen):
@@ -63,6 +66,13 @@ class InterviewItem(Frozen):
     reviewers_needed: int = Field(examples=[2])
     reviewed_by_me: bool
     assigned_to_me: bool
+    ending: Ending | None = Field(
+        description="How a live interview ended; null: that was never told, as of imports. `incomplete`: it broke off.",
+        examples=["finished"],
+    )
+    sections_reached: int | None = Field(description="Of the rubric's, by a live interview.", examples=[4])
+    wants_person: bool = Field(description="The candidate asked for a person.")
+    released: bool = Field(description="It broke off, and a person lets it be scored as far as it went.")
 
     @classmethod
     def of(cls, row: ListedInterview) -> "InterviewItem":
@@ -91,7 +101,30 @@ class InterviewItem(Frozen):
             reviewers_needed=row.reviewers_needed,
             reviewed_by_me=row.mine,
             assigned_to_me=row.assigned,
+            ending=row.ending,
+            sections_reached=row.reached,
+            wants_person=row.wants_person,
+            released=row.released,
         )
+
+
+class Releasing(Frozen):
+    """Why what there is of an interview that broke off should be scored."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "only the closing question is missing"}]})
+
+    reason: str = Field(
+        max_length=REASON_CHARS_MAX,
+        description=f"In {REASON_CHARS_MIN} to {REASON_CHARS_MAX} characters; kept in the audit log.",
+    )
+
+
+class ReleasedInterview(Frozen):
+    """An interview that broke off, and what of it may be scored now."""
+
+    id: str = Field(examples=["iv-0412"])
+    transcript_sha256: str = Field(description="Of the transcript that this holds for.")
+    new: bool = Field(description="Whether it was not released before.")
 
 
 class Happening(Frozen):
@@ -144,6 +177,19 @@ class InterviewApi:
         item = InterviewItem.of(row)
         return answer(request, InterviewAnswer(**dict(item), explanation=view.explanation, story=story))
 
+    def release(self, visit: AsVisit, request: Request, interview_id: Name, releasing: Releasing) -> Response:
+        """Lets an interview that broke off be scored as far as it went; the next run takes it up.
+
+        It holds for the transcript that the interview has now. Released before, it stays so. 409: it did not break off.
+        """
+
+        def work(db: Connection) -> Response:
+            done = release_interview(db, self.site.store, visit.viewer, interview_id, reason=releasing.reason)
+            shown = ReleasedInterview(id=interview_id, transcript_sha256=done.transcript_sha256, new=done.new)
+            return answer(request, shown)
+
+        return idempotent(self.site, request, visit, work)
+
 
 def _order(wanted: Wanted) -> str:
     return f"interviews {wanted.sort} {'up' if wanted.ascending else 'down'}"
@@ -162,3 +208,12 @@ def attach(app: FastAPI, site: Site) -> None:
     listed = Somewhere("see_interviews")
     publish(app, "/v1/interviews", api.interviews, needs=listed, answers=Page[InterviewItem])
     publish(app, "/v1/interviews/{interview_id}", api.interview, needs=one, answers=InterviewAnswer)
+    publish(
+        app,
+        "/v1/interviews/{interview_id}/release",
+        api.release,
+        needs=Globally("operate_runs"),
+        answers=ReleasedInterview,
+        methods=("POST",),
+        headers=(IDEMPOTENCY_KEY,),
+    )

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 from sqlalchemy import Connection
 
 from evaluator.errors import Conflict, NotFound, UsageFault
-from evaluator.people import GLOBAL_ACTS, Entry, GlobalAct, Role, Scope, Viewer
+from evaluator.people import GLOBAL_ACTS, Entry, GlobalAct, Role, Scope
 from evaluator.storage.saved_views import (
     VIEW_NAME_CHARS_MAX,
     SavedView,
@@ -22,6 +22,7 @@ from evaluator.values import Frozen
 from evaluator.web.api.conventions import Page, answer, etag, expected, idempotent
 from evaluator.web.api.filters import Filters
 from evaluator.web.api.publishing import IDEMPOTENCY_KEY, IF_MATCH, publish
+from evaluator.web.identity import person_asking
 from evaluator.web.list_query import address, query_of, wanted_of
 from evaluator.web.pages.site import Site
 from evaluator.web.rights import AsVisit, SignedIn
@@ -102,18 +103,18 @@ class MyApi:
     def views(self, visit: AsVisit, request: Request) -> Response:
         """The asker's own saved lists by name."""
         with self.site.database.begin() as db:
-            kept = saved_views(db, _person(visit.viewer))
+            kept = saved_views(db, person_asking(visit.viewer))
         return answer(request, Page[View](items=tuple(View.of(one) for one in kept)))
 
     def view(self, visit: AsVisit, request: Request, view_id: ViewId) -> Response:
         """One of the asker's own saved lists."""
         with self.site.database.begin() as db:
-            found = _found(saved_views(db, _person(visit.viewer)), view_id)
+            found = _found(saved_views(db, person_asking(visit.viewer)), view_id)
         return answer(request, View.of(found))
 
     def add_view(self, visit: AsVisit, request: Request, new: NewView) -> Response:
         """Keeps a list under a name; 409 where the asker has one of that name."""
-        person_id = _person(visit.viewer)
+        person_id = person_asking(visit.viewer)
 
         def work(db: Connection) -> Response:
             if any(one.name == new.name for one in saved_views(db, person_id)):
@@ -125,7 +126,7 @@ class MyApi:
 
     def change_view(self, visit: AsVisit, request: Request, view_id: ViewId, new: NewView) -> Response:
         """Gives a saved list another name or other filters."""
-        person_id = _person(visit.viewer)
+        person_id = person_asking(visit.viewer)
         with self.site.database.begin() as db:
             kept = saved_views(db, person_id, lock=True)
             expected(request, etag(View.of(_found(kept, view_id))), noun="saved view")
@@ -136,7 +137,7 @@ class MyApi:
 
     def delete_view(self, visit: AsVisit, request: Request, view_id: ViewId) -> Response:
         """Forgets a saved list."""
-        person_id = _person(visit.viewer)
+        person_id = person_asking(visit.viewer)
         with self.site.database.begin() as db:
             kept = saved_views(db, person_id, lock=True)
             expected(request, etag(View.of(_found(kept, view_id))), noun="saved view")
@@ -153,12 +154,6 @@ def _found(kept: tuple[SavedView, ...], view_id: int) -> SavedView:
         if one.id == view_id:
             return one
     raise NotFound("you have no saved view of this number")
-
-
-def _person(viewer: Viewer) -> int:
-    if viewer.person_id is None:
-        raise UsageFault("a saved view belongs to a person; a command line has none")
-    return viewer.person_id
 
 
 def attach(app: FastAPI, site: Site) -> None:

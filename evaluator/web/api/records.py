@@ -143,7 +143,7 @@ class Accepted(Frozen):
 
     run: str = Field(examples=["rescore-iv-0412-2026-11-22-083100"])
     interviews: tuple[str, ...] = Field(examples=[["iv-0412"]])
-    blocked: int = Field(description="of them, for want of consent: these are not judged")
+    blocked: int = Field(description="of them, for want of consent, or as they broke off: these are not judged")
 
 
 class Revealed(Frozen):

@@ -9,13 +9,17 @@ from fastapi import FastAPI, Request, Response
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from sqlalchemy import Connection
 
+from evaluator.budgets import budget_text, check_priced
 from evaluator.errors import Unavailable
 from evaluator.evaluation import Only
 from evaluator.people import Viewer
+from evaluator.plans import Forecast
 from evaluator.storage import audit
-from evaluator.storage.runs import Judge, Member, Selection, selected, start_run, unfinished
-from evaluator.storage.watching import RUNS_MAX, RunSeen, run_seen, runs_seen
+from evaluator.storage.plans import plan_of
+from evaluator.storage.runs import Judge, Member, Selection, selected, start_run
+from evaluator.storage.watching import HIDDEN_MIN, RUNS_MAX, RunSeen, run_seen, runs_seen
 from evaluator.values import Frozen, Id, Moment
+from evaluator.web.api.budgets import BudgetText, budget_of
 from evaluator.web.api.conventions import CursorText, Limit, Page, answer, cursor_of, idempotent, paged
 from evaluator.web.api.filters import RUBRIC_PATTERN, written
 from evaluator.web.api.interviews import Sections
@@ -88,6 +92,7 @@ class RunItem(Frozen):
     deadline: Moment | None = Field(
         description="Nothing more is claimed from then on.", examples=["2026-11-22T06:00:00Z"]
     )
+    budget: str | None = Field(description="It is closed once it has spent so much.", examples=["3h"])
 
     @classmethod
     def of(cls, run: RunSeen) -> "RunItem":
@@ -106,6 +111,7 @@ class RunItem(Frozen):
             started_at=run.created_at,
             ended_at=run.closed_at,
             deadline=run.deadline,
+            budget=budget_text(run.budget) if run.budget else None,
         )
 
 
@@ -127,6 +133,7 @@ class NewRun(Frozen):
     until: Bounded | None = Field(default=None, description="Taken in before.")
     limit: int | None = Field(default=None, ge=1, le=INTERVIEWS_MAX)
     deadline: Bounded | None = Field(default=None, description="Claim nothing from then on.")
+    budget: BudgetText | None = None
     dry_run: bool = Field(default=False, description="Only say what would be scored.")
 
     @property
@@ -140,20 +147,26 @@ class Plan(Frozen):
     """What a run over this selection would be; nothing was started."""
 
     interviews: int = Field(examples=[320])
-    to_judge: int = Field(description="Those that are not done and have consent.", examples=[310])
-    blocked: int = Field(description="Without consent.", examples=[2])
+    to_judge: int = Field(description="Those that are not done and not blocked.", examples=[310])
+    blocked: int = Field(description="Without consent, or broken off and not released.", examples=[2])
     sections: int = Field(description="Of all of them, at most that many calls of the judge.", examples=[2240])
     model: str = Field(examples=["Llama-3.1-8B-AWQ@9c1e"])
+    forecast: Forecast | None = Field(
+        description="What those to judge will take, by past runs of this judge; null: there are none, or too few.",
+        examples=[None],
+    )
 
     @classmethod
     def of(cls, db: Connection, members: Sequence[Member], judge: Judge) -> "Plan":
         """Counted from what the selection finds now."""
+        plan = plan_of(db, members, judge, interviews_min=HIDDEN_MIN)
         return cls(
-            interviews=len(members),
-            to_judge=unfinished(db, members),
-            blocked=sum(m.blocked for m in members),
+            interviews=plan.interviews,
+            to_judge=plan.to_judge,
+            blocked=plan.blocked,
             sections=sum(m.row["sections_total"] for m in members),
-            model=judge.model,
+            model=plan.model,
+            forecast=plan.forecast,
         )
 
 
@@ -187,20 +200,32 @@ class RunApi:
         if judge is None:
             raise Unavailable("no judge is set up where these pages are served: set DEBRIEF_MODEL")
 
+        check_priced(budget_of(new.budget), priced=self.site.priced)
+
         def work(db: Connection) -> Response:
             members = selected(db, new.selection, judge)
             if new.dry_run:
                 return answer(request, Plan.of(db, members, judge))
             if not members:
                 raise Refusal(409, "nothing_to_do", "the selection finds no interview; with only=all it takes any")
-            return _started(db, request, visit.viewer, new, judge)
+            return _started(db, request, visit.viewer, new, judge, members)
 
         return idempotent(self.site, request, visit, work)
 
 
-def _started(db: Connection, request: Request, viewer: Viewer, new: NewRun, judge: Judge) -> Response:
+def _started(
+    db: Connection, request: Request, viewer: Viewer, new: NewRun, judge: Judge, members: Sequence[Member]
+) -> Response:
     name = new.name or f"run-{datetime.now(UTC):%Y-%m-%d-%H%M%S}"
-    start_run(db, name=name, selection=new.selection, judge=judge, deadline=new.deadline)
+    start_run(
+        db,
+        name=name,
+        selection=new.selection,
+        judge=judge,
+        deadline=new.deadline,
+        budget=budget_of(new.budget),
+        members=members,
+    )
     found = run_seen(db, viewer, name)
     audit.log(db, viewer, "run.start", f"run:{name}", detail={"interviews": found.selected})
     return answer(request, RunItem.of(found), status=202, headers={"Location": f"/v1/runs/{name}"})

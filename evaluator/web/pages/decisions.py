@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import Connection
 
 from evaluator import deciding
-from evaluator.deciding import Dossier, dossier
+from evaluator.deciding import Dossier, dossier, require_open
 from evaluator.errors import Conflict, NotFound, Stale
 from evaluator.human import TEXT_MAX, TEXT_MIN, recommendation_of
 from evaluator.operating import REASON_CHARS_MAX, REASON_CHARS_MIN
@@ -17,8 +17,8 @@ from evaluator.storage.reading import find_spoken
 from evaluator.views.people import people_view, submitted_words
 from evaluator.web.field_view import Fault, Fields, chosen_in, level_choices, level_of, plain, text_fault
 from evaluator.web.finals_view import REASONS, Wish, changes_since, level_differences, wish_faults, wish_of
-from evaluator.web.identity import Visit
-from evaluator.web.pages.reviews import person_of, require_open, require_standing
+from evaluator.web.identity import Visit, person_asking
+from evaluator.web.pages.reviews import require_standing
 from evaluator.web.pages.scorecards import shown
 from evaluator.web.pages.sent import SEE_OTHER, AsFields
 from evaluator.web.pages.site import Site, checked_name
@@ -110,7 +110,7 @@ class DecisionPages:
         found = self._found(ref)
         require_open(found, visit.viewer)
         require_standing(found)
-        mine = found.state.recommended.get(person_of(visit.viewer))
+        mine = found.state.recommended.get(person_asking(visit.viewer))
         chosen, note = (recommendation_of(mine), mine.act.note) if mine else ("", "")  # type: ignore[union-attr]
         return self._recommendation(visit, found, chosen, note)
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from evaluator.adapters.engine_load import Found
 from evaluator.errors import Unavailable
-from evaluator.storage.metrics import Standing, standing
+from evaluator.storage.metrics import EVENTS, SECTION_SOURCES, Standing, standing
 from evaluator.web.pages.site import Site
 from evaluator.web.problems import Refusal
 from evaluator.web.readiness import Check, Readiness
@@ -22,6 +23,8 @@ INTERVIEW_STATES = ("not_started", "pending", "running", "done", "quarantined", 
 DELIVERY_STATES = ("pending", "delivered", "failed")
 LEASE_STATES = ("held", "expired")
 NODE_KINDS = ("worker", "reconciler")
+SCHEDULE_STATES = ("active", "paused", "troubled")
+NIGHT_OUTCOMES = ("opened", "nothing", "missed")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +49,8 @@ class HealthPages:
             found = standing(db, visit.viewer)
         registry = CollectorRegistry(auto_describe=False)
         registry.register(_Collected(found, version=self.site.version, queue=self._queue_length()))
+        if self.site.engine_load is not None:
+            registry.register(_Engine(self.site.engine_load()))
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(registry), headers={"Content-Type": content_type})
 
@@ -90,7 +95,21 @@ class _Collected(Collector):
         yield _gauge("debrief_intake_rejections", "Objects that intake refused.", f.rejections)
         if self._queue is not None:
             yield _gauge("debrief_hint_queue_length", "Hints that wait in the broker.", self._queue)
+        yield from self._pace()
         yield from self._runs()
+
+    def _pace(self) -> Iterator[Metric]:
+        """What tells whether work flows; codes come from our own list of failures."""
+        f = self._found
+        yield _gauge("debrief_due", "Evaluations of open runs that could be claimed now.", f.due)
+        yield _gauge("debrief_delayed", "Evaluations of open runs that wait for their next try.", f.delayed)
+        yield _gauge("debrief_slots_alive", "Interviews that living workers score at once.", f.slots)
+        yield _by("debrief_sections_recent", "Sections finished in 5 minutes.", "source", SECTION_SOURCES, f.sections)
+        yield _by("debrief_events_recent", "What stopped work in 5 minutes.", "kind", EVENTS, f.events)
+        codes: dict[tuple[str, ...], float] = {(code,): n for code, n in f.quarantined.items()}
+        yield _labelled("debrief_quarantined", "Evaluations that a person must look at.", ("code",), codes)
+        yield _by("debrief_schedules", "Night runs.", "state", SCHEDULE_STATES, f.schedules)
+        yield _by("debrief_schedule_nights_recent", "Nights of 7 days.", "outcome", NIGHT_OUTCOMES, f.nights)
 
     def _runs(self) -> Iterator[Metric]:
         """Of runs that go on and the newest; the names of all that ever were would grow without end."""
@@ -105,6 +124,37 @@ class _Collected(Collector):
             "debrief_run_interviews", "Interviews of a run by where they stand.", ("run", "standing"), members
         )
         yield _labelled("debrief_run_sections", "Sections of a run.", ("run", "what"), sections)
+
+
+class _Engine(Collector):
+    """The engine's own figures; a series is absent while its figure is not known, for 0 would be a lie."""
+
+    def __init__(self, found: Found) -> None:
+        self._found = found
+
+    def collect(self) -> Iterator[Metric]:
+        """Nothing at all of an endpoint that has no such page."""
+        found = self._found
+        if found == "untold":
+            return
+        yield _gauge("debrief_engine_up", "Whether the engine's own metrics answer.", int(found != "away"))
+        if found == "away":
+            return
+        states = (("running", found.running), ("waiting", found.waiting))
+        requests: dict[tuple[str, ...], float] = {(state,): n for state, n in states if n is not None}
+        if requests:
+            yield _labelled("debrief_engine_requests", "Requests in the engine.", ("state",), requests)
+        if found.kv_usage is not None:
+            yield _gauge("debrief_engine_kv_cache_usage_ratio", "Of the KV cache, 0 to 1.", found.kv_usage)
+        counted = (
+            ("debrief_engine_prefix_cache_queries_tokens", "Looked for in the prefix cache.", found.prefix_queries),
+            ("debrief_engine_prefix_cache_hits_tokens", "Found in the prefix cache.", found.prefix_hits),
+            ("debrief_engine_prompt_tokens", "Prompt tokens.", found.prompt_tokens),
+            ("debrief_engine_generation_tokens", "Generated tokens.", found.generation_tokens),
+        )
+        for name, words, number in counted:
+            if number is not None:
+                yield CounterMetricFamily(name, f"{words} Since the engine began.", value=number)
 
 
 def _gauge(name: str, words: str, value: float) -> Metric:

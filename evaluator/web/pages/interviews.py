@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from starlette.datastructures import QueryParams
 
 from evaluator.errors import UsageFault
-from evaluator.people import Viewer
+from evaluator.operating import REASON_CHARS_MAX, release_interview
 from evaluator.storage import human
 from evaluator.storage.assignments import assigned, reviewers
 from evaluator.storage.interviews import rejection_count, rejections
@@ -26,6 +26,7 @@ from evaluator.storage.reviewing import (
     queue_length,
 )
 from evaluator.storage.saved_views import VIEW_NAME_CHARS_MAX, delete_view, save_view, saved_views
+from evaluator.web.identity import person_asking
 from evaluator.web.list_query import (
     address,
     cursor_of,
@@ -38,7 +39,7 @@ from evaluator.web.list_query import (
 )
 from evaluator.web.listing import STATES, InterviewLine, interview_line, interview_view
 from evaluator.web.pages.site import Site, checked_name
-from evaluator.web.rights import AsVisit, InRequisition, SignedIn, Somewhere, add, of_interview
+from evaluator.web.rights import AsVisit, Globally, InRequisition, SignedIn, Somewhere, add, of_interview
 
 PAGE_LENGTH = 50  # interviews
 CHOSEN_MAX = 50  # that an address carries from page to page
@@ -114,20 +115,37 @@ class InterviewPages:
             asked = assigned(db, name)
             known = {one.person_id for one in asked}
             offered = [one for one in reviewers(db, [row.requisition]) if one.person_id not in known] if assigns else []
-        return self.site.page("interview.html", visit=visit, view=view, asked=asked, offered=offered, assigns=assigns)
+        return self.site.page(
+            "interview.html",
+            visit=visit,
+            view=view,
+            asked=asked,
+            offered=offered,
+            assigns=assigns,
+            releases=view.releasable and visit.viewer.may_globally("operate_runs") and visit.csrf is not None,
+        )
+
+    def release(
+        self, visit: AsVisit, interview_id: str, reason: Annotated[str, Form(max_length=REASON_CHARS_MAX)]
+    ) -> Response:
+        """Lets an interview that broke off be scored as far as it went."""
+        name = checked_name("interview", interview_id)
+        with self.site.database.begin() as db:
+            release_interview(db, self.site.store, visit.viewer, name, reason=reason)
+        return RedirectResponse(f"/interviews/{name}", status_code=SEE_OTHER)
 
     def save_view(self, visit: AsVisit, name: Annotated[str, Form()], query: Annotated[str, Form()] = "") -> Response:
         """Keeps the list's filters and order under a name."""
         wanted = wanted_of(dict(parse_qsl(query)))  # what is kept is what the list itself would write
         kept = address(wanted).partition("?")[2]
         with self.site.database.begin() as db:
-            save_view(db, _person(visit.viewer), name=" ".join(name.split()), query=kept)
+            save_view(db, person_asking(visit.viewer), name=" ".join(name.split()), query=kept)
         return RedirectResponse(address(wanted), status_code=SEE_OTHER)
 
     def delete_view(self, visit: AsVisit, view_id: Annotated[int, Path(ge=1, le=BIGINT_MAX)]) -> Response:
         """Forgets one of the viewer's own views."""
         with self.site.database.begin() as db:
-            delete_view(db, _person(visit.viewer), view_id)
+            delete_view(db, person_asking(visit.viewer), view_id)
         return RedirectResponse("/interviews", status_code=SEE_OTHER)
 
 
@@ -152,17 +170,13 @@ def _neighbour(page: ListPage, wanted: Wanted, side: str, kept: Sequence[str]) -
     return there + "".join(f"&c={name}" for name in kept)
 
 
-def _person(viewer: Viewer) -> int:
-    if viewer.person_id is None:
-        raise UsageFault("a saved view belongs to a person; a command line has none")
-    return viewer.person_id
-
-
 def attach(app: FastAPI, site: Site) -> None:
     """The routes of these pages."""
     pages = InterviewPages(site=site)
     add(app, "/interviews", pages.interviews, needs=Somewhere("see_interviews"))
     needs = InRequisition("see_interviews", of_interview)
     add(app, "/interviews/{interview_id}", pages.interview, needs=needs)
+    operate = Globally("operate_runs")
+    add(app, "/interviews/{interview_id}/release", pages.release, needs=operate, methods=("POST",))
     add(app, "/views", pages.save_view, needs=SignedIn(), methods=("POST",))
     add(app, "/views/{view_id}/delete", pages.delete_view, needs=SignedIn(), methods=("POST",))

@@ -7,8 +7,8 @@ from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import Connection
 
-from evaluator.deciding import LOCKED, Dossier, decide_level, dossier, own_draft, save_draft, submit_review
-from evaluator.errors import Conflict, Locked, Stale, UsageFault
+from evaluator.deciding import Dossier, decide_level, dossier, own_draft, require_open, save_draft, submit_review
+from evaluator.errors import Conflict, Stale, UsageFault
 from evaluator.human import QUOTES_MAX, TEXT_MAX, TEXT_MIN
 from evaluator.people import Viewer
 from evaluator.storage.human import Draft
@@ -26,7 +26,7 @@ from evaluator.web.finals_view import (
     wish_fields,
     wish_of,
 )
-from evaluator.web.identity import Visit
+from evaluator.web.identity import Visit, person_asking
 from evaluator.web.pages.scorecards import shown
 from evaluator.web.pages.sent import SEE_OTHER, AsFields
 from evaluator.web.pages.site import Site, checked_name
@@ -73,7 +73,7 @@ class ReviewPages:
 
     def own_scores(self, visit: AsVisit, ref: str) -> Response:
         """Step one: a form for one's own scores, with nothing of the judge's on it."""
-        person_id = person_of(visit.viewer)
+        person_id = person_asking(visit.viewer)
         with self.site.database.begin() as db:
             found = dossier(db, checked_name("scorecard", ref))
             if found.stored.id != ref:
@@ -86,7 +86,7 @@ class ReviewPages:
 
     def send_own_scores(self, request: Request, visit: AsVisit, ref: str, fields: AsFields) -> Response:
         """Saves the form as a draft, or submits it; 422 with all that is missing, 412 when another window saved it."""
-        person_id = person_of(visit.viewer)
+        person_id = person_asking(visit.viewer)
         with self.site.database.begin() as db:
             found = dossier(db, checked_name("scorecard", ref))
         filled, version = filled_of(fields, found.rubric), fields.number("version")
@@ -315,18 +315,6 @@ def require_standing(found: Dossier) -> None:
         raise Conflict(DISMISSED)
     if found.stored.superseded_by is not None:
         raise Conflict(SUPERSEDED)
-
-
-def require_open(found: Dossier, viewer: Viewer) -> None:
-    """Locked while the judge is hidden from the viewer."""
-    if not found.open_to(viewer):
-        raise Locked(LOCKED)
-
-
-def person_of(viewer: Viewer) -> int:
-    """Who asks."""
-    assert viewer.person_id is not None  # noqa: S101  only a command line has none, and it has no pages
-    return viewer.person_id
 
 
 def _continues(kept: Draft | None, version: int) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from jinja2 import Environment
 
+from evaluator.adapters.engine_load import Found
 from evaluator.errors import ContentError, NotFound, TranscriptFault, Unavailable
 from evaluator.exports.json import scorecard_json
 from evaluator.exports.rows import Exported
@@ -36,6 +37,9 @@ class Site:
     judge: Judge | None = None  # who judges again; None: that cannot be asked for from here
     checks: Mapping[str, Callable[[], object]] = field(default_factory=dict)  # service -> raises when it is not usable
     queue_length: Callable[[], int] | None = None  # hints that wait in the broker; None: not known here
+    engine_load: Callable[[], Found] | None = None  # of the judge's engine; None: no engine is named here
+    priced: bool = False  # whether a budget can be in money
+    currency: str = "USD"  # of prices
     recordings: Recordings = field(init=False)
 
     def __post_init__(self) -> None:

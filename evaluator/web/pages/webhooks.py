@@ -48,6 +48,7 @@ EVENT_WORDS: Mapping[Event, str] = {
     "scorecard.ready": "an interview has a scorecard",
     "requisition.ready": "nothing of a requisition is left to score",
     "run.closed": "a run has ended (only for webhooks of all requisitions)",
+    "digest": "once a day: how much waits for people (only for webhooks of all requisitions)",
 }
 
 Id = Annotated[int, Path(ge=1, le=BIGINT_MAX)]

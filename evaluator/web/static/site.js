@@ -25,7 +25,7 @@ function followRun(section) {
       location.reload(); // failures and the timeline are on the whole page only
       return;
     }
-    for (const name of ["done", "selected", "estimate"]) {
+    for (const name of ["done", "selected", "estimate", "engine"]) {
       const place = live(name);
       if (place && run[name] !== null) place.textContent = String(run[name]);
     }

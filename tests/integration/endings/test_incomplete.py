@@ -39,7 +39,7 @@ def broken_off(interview_id: str = "iv-1", **fields):
 def released(database, interview_id: str = "iv-1"):
     """Released by a person."""
     with database.begin() as db:
-        return release_interview(db, COMMAND, interview_id, reason=REASON)
+        return release_interview(db, MemoryStore(), COMMAND, interview_id, reason=REASON)
 
 
 def counts(database, name: str = "run-1"):
@@ -160,7 +160,7 @@ def test_a_release_that_makes_no_sense_is_refused(database, interview_id, reason
     stock(database, broken_off(), a_manifest("iv-2"))
 
     with pytest.raises(fault, match=says), database.begin() as db:
-        release_interview(db, COMMAND, interview_id, reason=reason)
+        release_interview(db, MemoryStore(), COMMAND, interview_id, reason=reason)
 
     assert [] == rows(database, "SELECT id FROM audit WHERE action = 'interview.release'")
 

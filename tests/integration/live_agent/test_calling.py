@@ -16,6 +16,7 @@ from livekit.agents.testing import fake_job_context
 from pydantic import SecretStr
 
 from evaluator.adapters import store_from_url
+from evaluator.errors import StoreUnavailable
 from evaluator.layout import manifest_key
 from evaluator.manifest import parse_manifest
 from evaluator.settings import Settings
@@ -397,6 +398,64 @@ def test_a_job_that_cannot_be_done_is_refused_with_a_line(tmp_path, caplog, meta
     assert "job job-7 refused" in caplog.text
     assert said in caplog.text
     assert "../" not in caplog.text
+
+
+@pytest.mark.parametrize(("away", "outcome"), [(2, []), (99, ["refused"])])
+def test_a_store_that_is_away_for_a_moment_costs_nobody_their_interview(tmp_path, monkeypatch, caplog, away, outcome):
+    """The job asks again, and gives up after a while."""
+    asked, begun = [], []
+
+    def kit_of_(*_):
+        asked.append(1)
+        if len(asked) <= away:
+            raise StoreUnavailable("the store is away")
+        return kit(tmp_path, MemoryStore())
+
+    async def begin(call):
+        begun.append(call)
+
+    monkeypatch.setattr(calling, "kit_of", kit_of_)
+    monkeypatch.setattr(Call, "begin", begin)
+    monkeypatch.setitem(calling._ready.__kwdefaults__, "within_s", 0.5)
+    monkeypatch.setitem(calling._ready.__kwdefaults__, "retry_s", 0.05)
+
+    async def run():
+        with a_job(json.dumps(WHOLE), room=rtc.Room()) as (context, reasons):
+            context.job.room.name = "interview-iv-1"
+            await entry(settings(tmp_path), context)
+            return reasons
+
+    assert outcome == asyncio.run(run())
+    assert bool(outcome) != bool(begun)
+    assert "asked again in" in caplog.text
+
+
+@pytest.mark.parametrize("identity", [None, "candidate-7"])
+def test_the_candidate_is_who_the_dispatch_names(tmp_path, monkeypatch, identity):
+    """An observer who joins first is not interviewed; without a name it is the first who joins."""
+    waited_for = []
+
+    async def waited(*, identity=None):
+        waited_for.append(identity)
+        raise TimeoutError
+
+    async def connected():
+        """There is no room."""
+
+    async def run():
+        metadata = json.dumps({**WHOLE, **({"candidate_identity": identity} if identity else {})})
+        with a_job(metadata, room=rtc.Room()) as (context, reasons):
+            for name, stand_in in (
+                ("is_fake_job", lambda: False),
+                ("connect", connected),
+                ("wait_for_participant", waited),
+            ):
+                monkeypatch.setattr(context, name, stand_in)
+            await Call(context, job_of(metadata, "interview-iv-1"), kit(tmp_path, MemoryStore()), None).begin()
+            return reasons
+
+    assert ["nobody came"] == asyncio.run(run())
+    assert [identity] == waited_for
 
 
 def test_what_was_handed_over_is_not_led_again(tmp_path, moto_url, bucket):

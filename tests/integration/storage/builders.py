@@ -55,11 +55,18 @@ def stock(database: Database, *manifests: Manifest, rubric: Rubric | None = None
 
 
 def begin(
-    database: Database, name: str = "run-1", *, judge: Judge = JUDGE, deadline: Any = None, **selection: Any
+    database: Database,
+    name: str = "run-1",
+    *,
+    judge: Judge = JUDGE,
+    deadline: Any = None,
+    budget: Any = None,
+    **selection: Any,
 ) -> RunCounts:
     """Starts a run over what the selection finds."""
     with database.begin() as db:
-        return start_run(db, name=name, selection=Selection(**selection), judge=judge, deadline=deadline)
+        selected = Selection(**selection)
+        return start_run(db, name=name, selection=selected, judge=judge, deadline=deadline, budget=budget)
 
 
 def prepared(database: Database, interviews: int = 1) -> None:

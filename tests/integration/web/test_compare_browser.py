@@ -1,30 +1,18 @@
 """The comparison in a real Chromium: no axe violation, nothing wider than the window, keys alone, scripts or none."""
 
-from collections import Counter
-
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from evaluator.human import Final
 from evaluator.manifest import RecordingRef
-from evaluator.web.serving import serving
 from tests.integration.web.compared import GENEROUS, SEVERE, measure_noise, rescore, score_all, take_in
 from tests.integration.web.conftest import a_person
 from tests.integration.web.keyboard import focused, press, seen, tab_to, type_text
+from tests.integration.web.looking import each, misfits_at_each_width, signed_in, violations
 from tests.integration.web.world import World, a_review
 
-WIDTHS = (360, 768, 1280, 1920)
 PRESENT = RecordingRef(status="present", key="interviews/iv-1/recording.ogg", media_type="audio/ogg")
 TABLE = "/compare?c=iv-1&c=iv-2&c=iv-3"
 TWELVE = [f"iv-{n}" for n in range(1, 13)]
-
-SMALL_TARGETS = """
-() => [...document.querySelectorAll("main a[href], main button, main input, main summary")].filter((e) => {
-  const box = e.getBoundingClientRect();
-  if (!box.width || !box.height || e.type === "hidden") return false;
-  return getComputedStyle(e).display !== "inline" && (box.height < 23.5 || box.width < 15);
-}).map((e) => `${e.tagName} ${e.className} ${e.textContent.trim().slice(0, 30)}`)
-"""
 
 
 def populated(database):
@@ -63,19 +51,8 @@ def populated(database):
 def opened(database, browser):
     """A way to open the pages as the administrator, with settings of the browser."""
     world, addresses = populated(database)
-    cookie = next(iter(world.client.cookies.jar))
-    contexts = []
-    with serving(world.app, "127.0.0.1", 0) as url:
-
-        def visit(**settings):
-            context = browser.new_context(base_url=url, **{"reduced_motion": "reduce", **settings})
-            context.add_cookies([{"name": cookie.name, "value": cookie.value, "url": url}])
-            contexts.append(context)
-            return context.new_page()
-
+    with signed_in(world, browser) as visit:
         yield visit, addresses
-        for context in contexts:
-            context.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -83,30 +60,15 @@ def test_axe_finds_nothing(opened, scheme):
     """Every state, with all details opened."""
     visit, addresses = opened
     page = visit(color_scheme=scheme)
-    found = Counter()
-    for address in addresses:
-        page.goto(address)
-        page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
-        for violation in Axe().run(page).response["violations"]:
-            for node in violation["nodes"]:
-                found[address, violation["id"], node["html"][:90]] += 1
 
-    assert {} == dict(found)
+    assert {} == violations(page, each(page, addresses))
 
 
 def test_nothing_is_wider_than_the_window_and_no_target_is_small(opened):
     """The table scrolls in its own region, its first column and its head stay in view."""
     visit, addresses = opened
-    faults = []
-    for width in WIDTHS:
-        page = visit(viewport={"width": width, "height": 900})
-        for address in addresses:
-            page.goto(address)
-            wide = page.evaluate("document.documentElement.scrollWidth")
-            faults += [(width, address, f"{wide} px wide")] if wide > width else []
-            faults += [(width, address, small) for small in page.evaluate(SMALL_TARGETS)]
 
-    assert [] == faults
+    assert [] == misfits_at_each_width(visit, addresses)
 
 
 def test_the_first_column_and_the_head_stay_in_view(opened):

@@ -7,6 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
+from evaluator.adapters.engine_load import EngineLoad
 from evaluator.errors import BrokerUnavailable
 from evaluator.web.app import create_app
 from tests.fakes import MemoryStore
@@ -160,3 +161,60 @@ def test_openmetrics_is_spoken_to_who_asks_for_it(world):
 
     assert found.headers["content-type"].startswith("application/openmetrics-text")
     assert found.text.endswith("# EOF\n")
+
+
+def test_flow_is_told(world):
+    """What could be claimed, what waits, what was finished lately, and with how many slots."""
+    world.interview("iv-4")
+    world.run(name="night-2")
+    found = samples(world.page("/metrics"))
+
+    assert 2 == found["debrief_due",]
+    assert 0 == found["debrief_delayed",]
+    assert {"judge", "checkpoint"} == {key[1] for key in found if key[0] == "debrief_sections_recent"}
+    assert {"retry", "quarantined", "expired", "released"} == {k[1] for k in found if k[0] == "debrief_events_recent"}
+    assert {"active", "paused", "troubled"} == {k[1] for k in found if k[0] == "debrief_schedules"}
+
+
+def engine_series(world, found):
+    """Those of an engine of which that is known."""
+    app = create_app(world.database, MemoryStore(), version="1", engine_load=lambda: found)
+    with TestClient(app, base_url=LOOPBACK) as client:
+        client.cookies.update(world.client.cookies)
+        told = samples(client.get("/metrics").text)
+    return {key: value for key, value in told.items() if key[0].startswith("debrief_engine")}
+
+
+def test_the_engines_own_figures_are_passed_on(world):
+    """Those that it tells."""
+    load = EngineLoad(running=24, waiting=3, kv_usage=0.71, prefix_queries=100, prefix_hits=83)
+
+    assert {
+        ("debrief_engine_up",): 1,
+        ("debrief_engine_requests", "running"): 24,
+        ("debrief_engine_requests", "waiting"): 3,
+        ("debrief_engine_kv_cache_usage_ratio",): 0.71,
+        ("debrief_engine_prefix_cache_queries_tokens_total",): 100,
+        ("debrief_engine_prefix_cache_hits_tokens_total",): 83,
+    } == engine_series(world, load)
+
+
+def test_an_engine_that_is_away_has_no_figures(world):
+    """It is down; nothing of it is 0."""
+    assert {("debrief_engine_up",): 0} == engine_series(world, "away")
+
+
+def test_an_endpoint_without_metrics_is_not_called_down(world):
+    """A managed API has none."""
+    assert {} == engine_series(world, "untold")
+
+
+def test_the_page_of_an_open_run_tells_the_engines_load(world):
+    """Where it is known."""
+    load = EngineLoad(running=24, waiting=3, kv_usage=0.71, prefix_queries=100, prefix_hits=83)
+    app = create_app(world.database, MemoryStore(), version="1", engine_load=lambda: load)
+    with TestClient(app, base_url=LOOPBACK) as client:
+        client.cookies.update(world.client.cookies)
+        page = client.get("/runs/night-1").text
+
+    assert "24 running, 3 waiting · KV cache 71 % full · prefix-cache hits 83 % since it began" in page

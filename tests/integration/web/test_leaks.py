@@ -332,6 +332,7 @@ def shown(answer):
     body = answer.content.replace(own, b"REQUEST")
     if "/audit" in answer.request.url.path:  # reading it is logged in it, and its digests are over the time of that
         body = re.sub(rb"\b[0-9a-f]{64}\b|20\d\d-\d\d-\d\d[T ][0-9:.]+(Z|\+00:00)?", b"", body)
+        body = re.sub(rb"\d{1,2} [A-Z][a-z]{2} 20\d\d \d\d:\d\d UTC", b"", body)
         headers = {k: v for k, v in headers.items() if k not in {"etag", "content-length"}}
     return answer.status_code, headers, body
 

@@ -1,16 +1,13 @@
 """Requisitions, assigning, webhooks and operating runs in a real Chromium: axe, widths, keys, and without scripts."""
 
 import re
-from collections import Counter
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from evaluator.notices import Outcome
-from evaluator.web.serving import serving
 from tests.integration.storage.builders import change
 from tests.integration.web.conftest import a_person
-from tests.integration.web.test_pages_axe import SMALL_TARGETS, WIDTHS
+from tests.integration.web.looking import each, misfits_at_each_width, signed_in, violations
 from tests.integration.web.test_webhook_pages import URL, Posted
 from tests.integration.web.world import World
 
@@ -68,19 +65,8 @@ def populated(database):
 def opened(database, browser):
     """A way to open the pages as the administrator, with settings of the browser."""
     world, addresses = populated(database)
-    cookie = next(iter(world.client.cookies.jar))
-    contexts = []
-    with serving(world.app, "127.0.0.1", 0) as url:
-
-        def visit(**settings):
-            context = browser.new_context(base_url=url, **settings)
-            context.add_cookies([{"name": cookie.name, "value": cookie.value, "url": url}])
-            contexts.append(context)
-            return context.new_page()
-
+    with signed_in(world, browser) as visit:
         yield visit, addresses
-        for context in contexts:
-            context.close()
 
 
 def the_question(page):
@@ -129,31 +115,16 @@ STATES = (the_question, the_difference, the_fault, the_secret, the_keys)
 def test_axe_finds_nothing(opened, scheme):
     """Every page and state, with all details opened."""
     visit, addresses = opened
-    page = visit(color_scheme=scheme, reduced_motion="reduce")
-    found = Counter()
-    for place in (*addresses, *STATES):
-        page.goto(place) if isinstance(place, str) else place(page)
-        page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
-        for violation in Axe().run(page).response["violations"]:
-            for node in violation["nodes"]:
-                found[str(place), violation["id"], node["html"][:90]] += 1
+    page = visit(color_scheme=scheme)
 
-    assert {} == dict(found)
+    assert {} == violations(page, each(page, (*addresses, *STATES)))
 
 
 def test_nothing_is_wider_than_the_window_and_no_target_is_small(opened):
     """From a telephone to a wide screen."""
     visit, addresses = opened
-    faults = []
-    for width in WIDTHS:
-        page = visit(viewport={"width": width, "height": 900})
-        for place in (*addresses, *STATES[:4]):
-            page.goto(place) if isinstance(place, str) else place(page)
-            wide = page.evaluate("document.documentElement.scrollWidth")
-            faults += [(width, place, f"{wide} px wide")] if wide > width else []
-            faults += [(width, place, small) for small in page.evaluate(SMALL_TARGETS)]
 
-    assert [] == faults
+    assert [] == misfits_at_each_width(visit, (*addresses, *STATES[:4]))
 
 
 def here(page):

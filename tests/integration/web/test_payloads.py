@@ -28,6 +28,7 @@ REFLECTED = (
     "/interviews/{}",
     "/scorecards/{}",
     "/runs/{}",
+    "/runs/{}/report",
     "/rubrics/{}",
     "/rubrics/backend/{}",
     "/requisitions/{}",

@@ -1,10 +1,8 @@
 """Reviews in a real Chromium: by keyboard alone, without scripts, by axe, and as scripts enhance them."""
 
 import re
-from collections import Counter
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from evaluator.human import Final, Recommended
@@ -12,7 +10,7 @@ from evaluator.storage import human
 from evaluator.web.serving import serving
 from tests.integration.web.conftest import a_person
 from tests.integration.web.keyboard import focused, press, tab_to, type_text
-from tests.integration.web.test_pages_axe import SMALL_TARGETS, WIDTHS
+from tests.integration.web.looking import WIDTHS, misfits, violations
 from tests.integration.web.world import World
 
 CRITERIA = ("depth", "clarity", "method", "feedback", "conflict")
@@ -267,14 +265,8 @@ def test_axe_finds_nothing(desk, scheme):
     """In every state, with all details opened."""
     ada = desk.person("ada")
     page = desk.page(ada, color_scheme=scheme)
-    found = Counter()
-    for state in states(desk, page, desk.person("bob")):
-        page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
-        for violation in Axe().run(page).response["violations"]:
-            for node in violation["nodes"]:
-                found[state, violation["id"], node["html"][:90]] += 1
 
-    assert {} == dict(found)
+    assert {} == violations(page, states(desk, page, desk.person("bob")))
 
 
 def test_nothing_is_wider_than_the_window_and_no_target_is_small(desk):
@@ -285,9 +277,7 @@ def test_nothing_is_wider_than_the_window_and_no_target_is_small(desk):
         page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 900})
-            wide = page.evaluate("document.documentElement.scrollWidth")
-            faults += [(width, state, f"{wide} px wide")] if wide > width else []
-            faults += [(width, state, small) for small in page.evaluate(SMALL_TARGETS)]
+            faults += misfits(page, state)
 
     assert [] == faults
 

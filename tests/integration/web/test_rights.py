@@ -108,6 +108,8 @@ NEEDS = {
         )
         for method in ("PUT", "DELETE")
     },
+    "POST /interviews/{interview_id}/release": Globally("operate_runs"),
+    "POST /v1/interviews/{interview_id}/release": Globally("operate_runs"),
     "GET /assign": Somewhere("assign"),
     "POST /assign": Somewhere("assign"),
     "POST /interviews/{interview_id}/reviewers": InRequisition("assign", of_interview),
@@ -118,6 +120,22 @@ NEEDS = {
     **{f"POST /v1/runs/{{name}}/{word}": Globally("operate_runs") for word in ("pause", "resume", "stop", "retry")},
     **{f"POST /runs/{{name}}/{word}": Globally("operate_runs") for word in ("pause", "resume", "stop", "retry")},
     "GET /runs/{name}/stop": Globally("operate_runs"),
+    **{
+        f"{method} {path}": Globally("see_runs" if method == "GET" and "remove" not in path else "operate_runs")
+        for method, path in (
+            ("GET", "/schedules"),
+            ("POST", "/schedules"),
+            ("POST", "/schedules/{name}/pause"),
+            ("POST", "/schedules/{name}/resume"),
+            ("GET", "/schedules/{name}/remove"),
+            ("POST", "/schedules/{name}/remove"),
+            ("GET", "/v1/schedules"),
+            ("POST", "/v1/schedules"),
+            ("GET", "/v1/schedules/{name}"),
+            ("PATCH", "/v1/schedules/{name}"),
+            ("DELETE", "/v1/schedules/{name}"),
+        )
+    },
     **{
         f"{method} {path}": Globally("manage_webhooks")
         for method, path in (
@@ -141,12 +159,14 @@ NEEDS = {
             ("POST", "/v1/webhooks/{webhook_id}/messages/{message}/redeliver"),
         )
     },
+    **{f"GET {p}": Globally("see_costs") for p in ("/costs", "/costs.csv", "/v1/costs", "/v1/runs/{name}/cost")},
     "GET /rubrics": Globally("see_rubrics"),
     "GET /rubrics/{rubric_id}": Globally("see_rubrics"),
     "GET /rubrics/{rubric_id}/{version}": Globally("see_rubrics"),
     "GET /runs": Globally("see_runs"),
     "GET /runs/{name}": Globally("see_runs"),
     "GET /runs/{name}.json": Globally("see_runs"),
+    "GET /runs/{name}/report": Globally("see_runs"),
     "GET /v1/scorecards/{ref}/records": InRequisition("see_interviews", of_scorecard),
     "GET /v1/scorecards/{ref}/records/{number}": InRequisition("see_interviews", of_scorecard),
     "POST /v1/scorecards/{ref}/records": InRequisition("review", of_scorecard),

@@ -22,6 +22,7 @@ from tests.integration.storage.builders import row_of, rows, story
 from tests.integration.workers.fleet import bodies, hand_in, start, states
 from tests.integration.workers.imds import NOTICE, REBALANCE, RECOMMENDED, TERMINATE, FakeImds
 from workers.reconcile import hints_max, tick
+from workers.scoring import ROWS_PER_HINT
 
 ROOT = Path(__file__).parents[3]
 READY_S = 30.0
@@ -95,6 +96,18 @@ def test_interviews_are_scored_through_hints(services, stub, workers, broker_url
     assert worker.poll() is None
     with Redis.from_url(broker_url) as client:
         wait_until(lambda: client.hlen(f"{KEY_PREFIX}unacked") == 0, 10)
+
+
+def test_one_hint_is_enough_for_all_that_is_due(services, workers):
+    """A task that ends with rows left asks for another one, so no slot waits for the reconciler's next tick."""
+    hand_in(services, 2 * ROWS_PER_HINT + 1)
+    start(services)
+    worker = workers(services)
+
+    services.hints.send(1)
+
+    wait_until(lambda: states(services) == {"done": 2 * ROWS_PER_HINT + 1}, 60, worker)
+    assert 0 == services.hints.length()
 
 
 def test_worker_that_is_told_to_stop_says_goodbye(services, workers):

@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections import Counter
+from datetime import date
 
 import pytest
 
@@ -75,6 +76,34 @@ def webhook(database, receiver):
     """A webhook to the receiver; its id."""
     with database.begin() as db:
         return add_webhook(db, url=receiver.url, events=("scorecard.ready",), requisition=None, secret=SECRET)
+
+
+def digests_of(looks):
+    """How many digests the looks have written, one after another or at once."""
+    written = []
+    threads = [threading.Thread(target=lambda one=one: written.append(send_notices(one).digests)) for one in looks]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    return sum(written)
+
+
+def test_many_reconcilers_send_one_digest(database, reconcilers, receiver, monkeypatch):
+    """Whoever comes first; each looks again only after a while, and a day's digest has one id."""
+    monkeypatch.setattr("workers.notices.digest_day", lambda *_: date(2026, 11, 23))
+    with database.begin() as db:
+        add_webhook(db, url=receiver.url, events=("digest",), requisition=None, secret=SECRET)
+    scored(database)
+    several = [reconcilers() for _ in range(4)]
+    written = digests_of(several)
+    again = digests_of(reconcilers() for _ in range(2))
+    for _ in range(3):
+        send_notices(several[0])
+
+    assert (1, 0) == (written, again)
+    assert 1 == len(rows(database, "SELECT id FROM webhook_delivery WHERE event = 'digest'"))
+    assert ["digest"] == [json.loads(one.body)["type"] for one in receiver.requests]
 
 
 def messages(database, count):

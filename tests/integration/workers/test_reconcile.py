@@ -2,13 +2,17 @@
 
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from evaluator.budgets import Budget
 from evaluator.layout import manifest_key
+from evaluator.nights import Wanted
 from evaluator.storage.evaluations import alive, finalize, seen
 from evaluator.storage.locks import try_lock
 from evaluator.storage.runs import run_status
+from evaluator.storage.schedules import add_schedule
 from evaluator.wiring import Services
 from tests.integration.storage.builders import a_claim, a_manifest, a_scorecard, change, overslept, row_of, rows
 from tests.integration.workers.fleet import hand_in, start, states, the_transcript
@@ -71,6 +75,40 @@ def test_hints_follow_the_slots_of_the_fleet(services):
         seen(db, name="node-1:1", kind="worker", version="test", slots=slots)
 
     assert HINTS_PER_SLOT * slots == tick(services).hints
+
+
+def test_a_due_night_is_opened_and_hinted_at(services, others):
+    """By one of two reconcilers; the workers are told of it with the next tick."""
+    hand_in(services, 2)
+    begun = datetime.now(UTC) - timedelta(minutes=5)
+    with services.database.begin() as db:
+        add_schedule(db, Wanted(name="night", at=f"{begun:%H:%M}", zone="UTC"))
+    change(services.database, "UPDATE schedule SET since = since - interval '10 minutes'")
+    reports: list[TickReport] = []
+    threads = [threading.Thread(target=lambda s=s: reports.append(tick(s))) for s in (services, others())]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+
+    assert [1] == [len(report.nights.opened) for report in reports if report.nights.opened]
+    assert 2 == len(reports)
+    assert [{"n": 1}] == rows(services.database, "SELECT count(*) AS n FROM run")
+    assert 2 == tick(services).hints
+
+
+def test_a_night_that_cannot_begin_fails_no_step(services, others):
+    """The schedule says why; leases, hints and runs are looked after as ever."""
+    hand_in(services, 1)
+    begun = datetime.now(UTC) - timedelta(minutes=5)
+    wanted = Wanted(name="night", at=f"{begun:%H:%M}", zone="UTC", budget=Budget(kind="money", amount=10))
+    with services.database.begin() as db:
+        add_schedule(db, wanted)
+    change(services.database, "UPDATE schedule SET since = since - interval '10 minutes'")
+
+    report = tick(services)
+
+    assert (1, ()) == (report.nights.refused, report.failed)
 
 
 def test_wiped_broker_is_filled_again(services, broker_url):
@@ -149,7 +187,7 @@ def test_database_that_is_down_fails_every_step_in_words(others):
     """Nothing is raised: the reconciler waits the outage out."""
     report = tick(others(database_url="postgresql://a:b@127.0.0.1:1/c"))
 
-    assert {"leases", "abandoned", "intake", "hints", "runs", "notices"} == set(report.failed)
+    assert {"leases", "abandoned", "intake", "hints", "runs", "schedules", "costs", "notices"} == set(report.failed)
 
 
 @pytest.mark.parametrize("step", ["leases", "hints", "runs", "abandoned", "intake"])

@@ -33,6 +33,14 @@ def test_one_question_is_asked():
     assert "How did you test the retries?" == added("How did you test the retries?", "deep_follow_up")
 
 
+def test_what_is_asked_is_said_in_other_words():
+    """As a sentence: the scripted question itself follows."""
+    assert "I would like to hear about the invoices." == added(
+        "I would like to hear about the invoices.", "interview_turn"
+    )
+    assert added("What about the invoices?", "interview_turn") is None
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -118,6 +118,23 @@ def test_a_wish_to_stop_is_asked_back():
     assert "stopped" == talk.say("Yes.").ended
 
 
+@pytest.mark.parametrize("answer", ["You can talk to a recruiter and then you decide. ", "Yes, sure. "])
+def test_an_answer_given_once_more_is_no_yes_to_ending(answer):
+    """Somebody whose answer was taken for a wish gives it again: only a short yes ends the interview."""
+    talk = Talk()
+    question = talk.say("Yes.", FULL).phrases[-1]
+    again = answer + "I moved one service after another to the queue and measured it before and after."
+
+    reply = talk.say("I want to stop here.", again)
+
+    assert (None, question) == (reply.ended, reply.phrases[-1])
+
+
+def test_who_insists_is_let_go():
+    """The same wish in few words is a yes."""
+    assert "stopped" == Talk().say("Yes.", FULL, "I want to stop here.", "I said I want to stop here.").ended
+
+
 def test_a_wish_for_a_person_is_noted():
     """The team sees it, also when the interview goes on."""
     talk = Talk()

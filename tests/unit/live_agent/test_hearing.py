@@ -45,7 +45,10 @@ def test_consent_is_a_plain_yes(text, expected):
         ("I didn't quite catch that.", "repeat"),
         ("Can I talk to a real person, please?", "person"),
         ("I would prefer to speak with a human.", "person"),
+        ("Please put me through to a real human.", "person"),
+        ("Could I talk to somebody from the team instead?", "person"),
         ("I want to stop here.", "stop"),
+        ("Could we please stop now?", "stop"),
         ("Can we end the interview?", "stop"),
         ("I don't want to continue.", "stop"),
         ("Please stop the recording.", "withdraw"),
@@ -82,6 +85,9 @@ def test_a_refusal_to_answer_is_heard(text):
         "I told them we cannot record customer calls without asking first.",
         "They wanted to end the contract but I talked them through the numbers.",
         "I repeat the requirement in my own words to make sure that I understood it.",
+        "It's so easy, you talk to it like a person, there is nothing to install.",
+        "So for me it's whether the person can notice and say stop.",
+        "A user could at any moment quit.",
     ],
 )
 def test_an_answer_that_speaks_of_such_things_is_an_answer(text):

@@ -13,6 +13,7 @@ from live_agent.interview import Interview
 from live_agent.keeping import Keeper
 from live_agent.memory import Limits
 from live_agent.models import Circuits, Models
+from live_agent.phrases import AGAIN
 from live_agent.routing import Provider, one_model
 from rubrics.library import library
 from tests.fakes import MemoryStore
@@ -232,6 +233,31 @@ def test_the_script_is_spoken_whatever_a_model_says(tmp_path, content):
     assert "points" not in spoken
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("I am asking about a system of yours.", "I am asking about a system of yours."),
+        ("A good answer names trade-offs.", AGAIN.text),
+        ("What would you do?", AGAIN.text),
+    ],
+)
+def test_a_question_that_was_not_caught_is_said_in_plainer_words(tmp_path, content, said):
+    """And asked again word for word, whatever the model says."""
+    endpoint = Endpoint()
+    endpoint.content = content
+
+    async def scenario(room):
+        await room.speak(room.interview.reply.text)
+        await room.answer("Yes, sure.", FULL)
+        question = room.interview.reply.phrases[-1].text
+        await room.answer("Could you repeat the question?")
+        return question, room.interview._models.requests[-1].task
+
+    (question, task), room = meet(tmp_path, scenario, endpoint=endpoint)
+
+    assert ("interview_turn", f"{said} {question}") == (task, room.said[-1])
+
+
 @pytest.mark.parametrize("status", [500, 404, 422])
 def test_a_model_that_fails_stops_no_interview(tmp_path, status):
     """It goes on by the script alone."""
@@ -442,9 +468,27 @@ def test_an_interview_that_was_closed_meanwhile_ends_politely(tmp_path):
     (before, manifest), room = meet(tmp_path, scenario)
 
     assert "has been closed meanwhile" in room.said[-1]
-    assert ("stopped", None) == (room.interview.ended, manifest)
+    assert ("stopped", None, "closed_elsewhere") == (room.interview.ended, manifest, room.interview.outcome)
     assert before == room.store.objects
     assert "cut off for an hour" in (tmp_path / "spool" / "iv-1.jsonl").read_text()
+
+
+@pytest.mark.parametrize(
+    ("first", "away", "outcome"),
+    [("Yes.", False, "handed_over"), ("No.", False, "no_consent"), ("Yes.", True, "store_away")],
+)
+def test_what_became_of_it_is_said(tmp_path, monkeypatch, first, away, outcome):
+    """An interview that was not handed over is not always one of which nothing was kept."""
+    monkeypatch.setitem(Keeper.finish.__kwdefaults__, "wait_s", 0.0)
+
+    async def scenario(room):
+        await room.lead(first)
+        room.store.away = away
+        return await room.interview.close()
+
+    manifest, room = meet(tmp_path, scenario)
+
+    assert (outcome, outcome == "handed_over") == (room.interview.outcome, manifest is not None)
 
 
 def test_times_go_on_behind_those_from_before_a_crash(tmp_path):

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -12,6 +12,7 @@ from live_agent.memory import Message
 from live_agent.models import BudgetSpent, Circuits, Models, NoModel
 from live_agent.routing import TASK_TYPES, Budget, Choice, Provider, Routing, Task
 
+SILENT_ON_USAGE = b'{"choices": [{"message": {"content": "Yes."}}]}'
 ASKED = (Message(role="user", content="Hello"),)
 
 
@@ -173,7 +174,7 @@ def test_a_request_at_fault_opens_no_circuit():
 
 
 def test_the_budget_ends_requests():
-    """Fifteen tokens each."""
+    """Fifteen tokens each, of 33 at most: a third might pass the budget."""
 
     async def scenario(models):
         await ask(models)
@@ -181,9 +182,30 @@ def test_the_budget_ends_requests():
         with pytest.raises(BudgetSpent):
             await ask(models)
 
-    _, models = talk(scenario, budget=Budget(tokens=30))
+    _, models = talk(scenario, budget=Budget(tokens=60))
 
     assert 30 == models.usage.tokens
+
+
+@pytest.mark.parametrize(
+    ("trouble", "requests"),
+    [({"body": SILENT_ON_USAGE}, 2), ({"delay_s": 1.5}, 2), ({"status": 503}, 6), ({"body": b"not json"}, 2)],
+)
+def test_what_an_endpoint_does_not_tell_counts_as_the_most_it_can_be(trouble, requests):
+    """Two requests of 33 tokens at most fit in; what was refused was not served, and costs nothing."""
+    endpoint, timeout_s = Endpoint(), 1.0 if "delay_s" in trouble else 5.0
+    for name, value in trouble.items():
+        setattr(endpoint, name, value)
+
+    async def scenario(models):
+        for _ in range(3):
+            with suppress(NoModel):
+                await models.ask("acknowledgment", ASKED)
+        return len(endpoint.seen)
+
+    asked, _ = talk(scenario, first=endpoint, second=endpoint, budget=Budget(tokens=70), timeout_s=timeout_s)
+
+    assert requests == asked
 
 
 def test_an_unknown_task_is_refused_before_anything_is_asked():

@@ -9,7 +9,18 @@ from pydantic import ValidationError
 
 from evaluator.errors import UsageFault
 from live_agent.breaker import FAILURES_MAX, OPEN_MAX_S, OPEN_S, Breaker
-from live_agent.routing import TASK_TYPES, Budget, Choice, Provider, Request, Routing, one_model, shares, usage_of
+from live_agent.routing import (
+    TASK_TYPES,
+    Budget,
+    Choice,
+    Provider,
+    Request,
+    Routing,
+    Spent,
+    one_model,
+    shares,
+    usage_of,
+)
 
 ROUTING = one_model(Provider(url="http://127.0.0.1:8000/v1"), "demo")
 PRICED = Choice(provider="engine", model="m", prompt_price=Decimal("0.15"), completion_price=Decimal("0.60"))
@@ -59,13 +70,13 @@ def test_a_missing_price_is_no_zero():
     assert usage.cost is None
 
 
-def test_a_spent_budget_says_so():
-    """In tokens or in money."""
-    usage = usage_of([a_request(prompt=60, completion=40, cost=Decimal("0.5"))])
+def test_a_budget_is_never_passed():
+    """In tokens or in money: what may go beyond it is not sent."""
+    spent, most = Spent(tokens=60, money=Decimal("0.3")), Spent(tokens=40, money=Decimal("0.2"))
 
-    assert Budget(tokens=100).spent(usage)
-    assert Budget(money=Decimal("0.5")).spent(usage)
-    assert not Budget(tokens=101, money=Decimal("0.6")).spent(usage)
+    assert Budget(tokens=100, money=Decimal("0.5")).allows(spent, most)
+    assert not Budget(tokens=99).allows(spent, most)
+    assert not Budget(money=Decimal("0.4")).allows(spent, most)
 
 
 def test_shares_are_of_what_was_answered():

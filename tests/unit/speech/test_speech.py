@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from evaluator.errors import EngineRejected, EngineUnavailable, StoreUnavailable, UsageFault
-from live_agent.phrases import phrases
+from live_agent.phrases import Phrase, phrases
 from live_agent.plan import plan
 from live_agent.speech.cache import PERIOD_DAYS, SpeechCache
 from live_agent.speech.espeak import Espeak
@@ -239,16 +239,18 @@ def test_prewarming_names_what_failed():
     assert found.failed
 
 
-def test_the_scripted_phrases_are_hits_once_they_were_spoken():
-    """Each of them, and a changed voice misses each."""
+@pytest.mark.parametrize("change", [{}, {"voice": "ben"}, {"model": "m2"}, {"version": "2"}])
+def test_the_references_scripted_phrases_are_hits_after_prewarming(change):
+    """Each of them; another voice, model or version misses each."""
     speech = Cache()
-    speech.get(*SCRIPTED)
-    speech.get(*SCRIPTED)
-    speech.get(*SCRIPTED, voice=VOICE.model_copy(update={"voice": "ben"}))
+    seven = tuple(Phrase(id=f"common/{n}", part="common", text=text) for n, text in enumerate(SCRIPTED))
+    made = asyncio.run(speech.cache.prewarm(seven, one_voice(VOICE))).made
+    speech.get(*SCRIPTED, voice=VOICE.model_copy(update=change))
 
     account = speech.cache.account
-    assert (len(SCRIPTED), 2 * len(SCRIPTED)) == (account.hits, account.misses)
-    assert sum(len(text) for text in SCRIPTED) * Decimal(5) / 1_000_000 == account.saved
+    hits = 0 if change else len(SCRIPTED)
+    assert (7, hits, 14 - hits) == (len(made), account.hits, account.misses)
+    assert sum(len(text) for text in SCRIPTED if hits) * Decimal(5) / 1_000_000 == account.saved
 
 
 def test_each_part_has_its_voice():

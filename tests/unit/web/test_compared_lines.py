@@ -3,7 +3,7 @@
 import pytest
 
 from evaluator.storage.watching import Compared, Figures
-from evaluator.web.run_view import compared_lines
+from evaluator.views.run_words import compared_lines
 
 THIS = Figures(runs=1, scorecards=30, mean=3.208, overridden=0.0641, levels=200, spread=0.029)
 BEFORE = Figures(runs=7, scorecards=210, mean=3.23, overridden=0.06, levels=1_400, spread=0.029)

@@ -240,3 +240,22 @@ def test_a_host_that_is_nobodys_names_the_way_out(made):
     """Also behind a provider."""
     with pytest.raises(UsageFault, match=r"use an address of this machine, or 0\.0\.0\.0"):
         serve(made(PUBLIC), "no-such-host.invalid", 0)
+
+
+def test_a_request_is_logged_by_its_route_and_nothing_of_its_address(client, caplog):
+    """Addresses hold ids, filters, and what opens a login."""
+    caplog.set_level("INFO", logger="evaluator.web.guard")
+    client.get("/enter?token=s3cr3t-token")
+    client.get("/s3cr3t-token/page")
+
+    lines = [record.__dict__ for record in caplog.records if record.getMessage() == "answered"]
+    assert [("GET", "/enter"), ("GET", "-")] == [(line["method"], line["route"]) for line in lines]
+    assert "s3cr3t" not in str(lines)
+
+
+def test_what_is_asked_every_few_seconds_is_logged_at_debug_only(client, caplog):
+    """Probes and scrapes would be most of the log."""
+    caplog.set_level("INFO", logger="evaluator.web.guard")
+    client.get("/livez")
+
+    assert not caplog.records

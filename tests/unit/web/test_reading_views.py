@@ -11,9 +11,10 @@ from evaluator.storage.reading import SpokenInterview
 from evaluator.storage.requisitions import Requisition
 from evaluator.storage.watching import STANDINGS, Bin, Effort, RunSeen
 from evaluator.views.people import agreement_words, locked_view, people_view
+from evaluator.views.run_words import span_words
 from evaluator.views.scorecard import sections_told
 from evaluator.web.rubric_view import changes_view, rubric_view
-from evaluator.web.run_view import account, run_json, run_view, span_words
+from evaluator.web.run_view import account, run_json, run_view
 from evaluator.web.sparkline import HEIGHT, WIDTH, bin_width, sparkline
 from evaluator.web.transcript_view import transcript_view
 from tests.factories import AT, a_criterion, a_rubric, a_transcript
