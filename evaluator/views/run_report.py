@@ -29,6 +29,7 @@ from evaluator.storage.watching import (
     run_seen,
 )
 from evaluator.values import Frozen
+from evaluator.views.costs import spent_json
 
 FAILURES_MAX = 100  # that a report names
 HOUR_S = 3_600
@@ -267,12 +268,10 @@ def _cost_json(report: RunReport) -> dict[str, Any] | None:
     spent = report.spent
     if spent is None:
         return None
-    money = None if spent.money is None else float(round(spent.money, 6))
-    each = report.per_interview
+    told, each = spent_json(spent), report.per_interview
     return {
-        "amount": money,
-        "currency": spent.currency,
-        "usd": money if spent.currency == "USD" else None,
+        **told,
+        "usd": told["money"] if spent.currency == "USD" else None,
         "per_interview": None if each is None else float(round(each, 6)),
         "gpu_hours": round(spent.node_s / HOUR_S, 4),
         "engine_hours": round(spent.engine_s / HOUR_S, 4),

@@ -30,6 +30,12 @@ def filled(database):
         db.execute(
             text("INSERT INTO webhook_try (webhook_id, delivery_id, number, at, seconds) VALUES (1, 1, 1, now(), 0)")
         )
+        db.execute(
+            text(
+                "INSERT INTO judge_call (evaluation_id, fence, run_id, section_id, duration_s, kept) "
+                "SELECT id, fence, run_id, 'design', 1, true FROM evaluation"
+            )
+        )
     return database
 
 
