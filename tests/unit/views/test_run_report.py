@@ -97,7 +97,7 @@ def test_what_is_not_known_is_a_dash_or_not_there():
 
     assert ("- (no price is set)",) == found["cost"]
     assert set() == {"speed", "tokens", "evidence", "limits"} & set(found)
-    assert None is report_json(an_empty_report())["cost"]["amount"]
+    assert None is report_json(an_empty_report())["cost"]["money"]
 
 
 def test_who_may_not_see_costs_is_told_none():
@@ -114,7 +114,7 @@ def test_another_currency_is_no_dollar():
 
     assert "6.66 EUR" == facts(a_report(spent=spent))["cost"][0]
     assert (6.664, "EUR", None) == tuple(
-        report_json(a_report(spent=spent))["cost"][k] for k in ("amount", "currency", "usd")
+        report_json(a_report(spent=spent))["cost"][k] for k in ("money", "currency", "usd")
     )
 
 
