@@ -73,6 +73,7 @@ class Account(Frozen):
     prices: tuple[Priced, ...]
     interviews: int  # judged to the end
     minutes: float | None  # of conversation in these; None: not all of their lengths are known
+    tokens_told: bool = True  # False: its tokens are left out, so that the zeros in `use` mean nothing
 
     @property
     def utilisation(self) -> float | None:

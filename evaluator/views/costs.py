@@ -111,7 +111,7 @@ def for_pages(account: Account) -> Account:
     money = account.money
     if money.tokens is not None:
         money = Money(unpriced_s=money.unpriced_s)
-    return account.model_copy(update={"use": use, "money": money})
+    return account.model_copy(update={"use": use, "money": money, "tokens_told": False})
 
 
 def month_for_pages(cost: MonthCost) -> MonthCost:
@@ -151,6 +151,8 @@ def figures(account: Account) -> tuple[Figure, ...]:
     money, use = account.money, account.use
     currency = money.currency
     sections = f"{use.calls:,} calls"
+    told = f"{use.prompt_tokens:,} in ({use.cached_tokens:,} cached), {use.completion_tokens:,} out"
+    told = told if account.tokens_told else "not told of so few interviews"
     found = [
         Figure(name="Total", value=total_words(money), how="node time x its price + tokens x their prices"),
         Figure(
@@ -172,7 +174,7 @@ def figures(account: Account) -> tuple[Figure, ...]:
         Figure(
             name="Tokens",
             value=money_words(money.tokens, currency),
-            how=f"{use.prompt_tokens:,} in ({use.cached_tokens:,} cached), {use.completion_tokens:,} out, {sections}",
+            how=f"{told}, {sections}",
         ),
     ]
     return tuple(found)
@@ -243,9 +245,9 @@ def account_json(account: Account) -> dict[str, Any]:
         "claims": dict(account.claims),
         "calls": use.calls,
         "calls_wasted": account.calls_wasted,
-        "prompt_tokens": use.prompt_tokens,
-        "cached_tokens": use.cached_tokens,
-        "completion_tokens": use.completion_tokens,
+        "prompt_tokens": use.prompt_tokens if account.tokens_told else None,
+        "cached_tokens": use.cached_tokens if account.tokens_told else None,
+        "completion_tokens": use.completion_tokens if account.tokens_told else None,
         "interviews": account.interviews,
         "minutes": None if account.minutes is None else round(account.minutes, 1),
         "per_interview": number(per(money, account.interviews)),

@@ -107,12 +107,12 @@ class CostOfMonth(CostAccount):
     month: str = Field(examples=["2026-11"])
     calls: int = Field(description="Of the judge.", examples=[1_927])
     calls_wasted: int = Field(description="Of these, answers that did not count.", examples=[9])
-    prompt_tokens: int = Field(
-        description="This and the next two: 0 where the interviews are so few that they would tell of one.",
+    prompt_tokens: int | None = Field(
+        description="This and the next two: null where the interviews are so few that they would tell of one.",
         examples=[9_800_000],
     )
-    cached_tokens: int = Field(examples=[8_100_000])
-    completion_tokens: int = Field(examples=[600_000])
+    cached_tokens: int | None = Field(examples=[8_100_000])
+    completion_tokens: int | None = Field(examples=[600_000])
     outside_runs: CostLine = Field(description="Idle and starting while no run was open.")
     nodes: int = Field(description="Workers' lives.", examples=[12])
     nodes_killed: int = Field(description="Of these, without a word.", examples=[4])
