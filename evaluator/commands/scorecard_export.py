@@ -1,20 +1,19 @@
 """`debrief scorecard export`: scorecards as files for spreadsheets and other systems, written as they are read."""
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import IO, Annotated, Literal
 
 import typer
 
 from evaluator.commands.context import services
+from evaluator.commands.files import new_file
 from evaluator.commands.output import out, say, warn
 from evaluator.embedded import Part
-from evaluator.errors import Conflict, DebriefError, UsageFault
+from evaluator.errors import DebriefError, UsageFault
 from evaluator.exports import csv
 from evaluator.exports.gathering import Survey, exported
 from evaluator.exports.greenhouse import greenhouse
@@ -84,38 +83,12 @@ def _written(to: Path | None) -> Iterator[Callable[[str], None]]:
     if to is None:
         yield lambda line: typer.echo(line, nl=False)
         return
-    if to.exists() and not out.yes:
-        raise _there(to)
-    try:
-        with NamedTemporaryFile("w", encoding="utf-8", newline="", dir=to.parent, delete=False) as file:
-            part = Path(file.name)
-            try:
-                yield lambda line: _put(file, line)
-                file.close()
-                _publish(part, to)
-            finally:
-                part.unlink(missing_ok=True)
-    except OSError as error:
-        raise UsageFault(f"{to} cannot be written: {error.strerror or error}") from error
+    with new_file(to, over=out.yes, flag="--yes") as file:
+        yield lambda line: _put(file, line)
 
 
 def _put(file: IO[str], line: str) -> None:
     file.write(line)
-
-
-def _publish(part: Path, to: Path) -> None:
-    """Gives the finished file its name; whatever came there meanwhile stays."""
-    if out.yes:
-        part.replace(to)
-        return
-    try:
-        os.link(part, to)
-    except FileExistsError as error:
-        raise _there(to) from error
-
-
-def _there(to: Path) -> Conflict:
-    return Conflict(f"{to} exists already and stays as it is; name another file, or say --yes to write over it")
 
 
 def run_lines(found: Services, run: str, form: Form) -> Iterator[str]:

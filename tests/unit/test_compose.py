@@ -400,12 +400,21 @@ def test_engine_serves_the_judge_that_workers_ask_for(settings_of):
 
 def test_engine_does_not_call_out():
     """The weights are downloaded by a service of its own, at the same revision."""
-    quiet = {name: value for name, value in SERVICES["vllm"]["environment"].items() if name != "VLLM_API_KEY"}
+    own = {"VLLM_API_KEY", "HF_HOME", "VLLM_CACHE_ROOT"}  # a secret, and where its volumes are
+    quiet = {name: value for name, value in SERVICES["vllm"]["environment"].items() if name not in own}
 
     assert quiet == {name: _ENVIRONMENT[name] for name in quiet}
     assert {"HF_HUB_OFFLINE", "VLLM_NO_USAGE_STATS"} <= quiet.keys()
     assert ["download", VALUES["MODEL"], "--revision", VALUES["MODEL_REVISION"]] == command_of("weights")
     assert SERVICES["weights"]["volumes"][0] in SERVICES["vllm"]["volumes"]
+    assert SERVICES["weights"]["environment"]["HF_HOME"] == SERVICES["vllm"]["environment"]["HF_HOME"]
+
+
+def test_engine_caches_where_its_volumes_are():
+    """The weights and what was compiled outlive the container."""
+    mounted = {volume.partition(":")[2] for volume in SERVICES["vllm"]["volumes"]}
+
+    assert mounted == {SERVICES["vllm"]["environment"][name] for name in ("HF_HOME", "VLLM_CACHE_ROOT")}
 
 
 def test_images_are_pinned():
