@@ -61,11 +61,6 @@ def findings() -> tuple[Finding, ...]:
     return tuple(Finding(statement=s, checked=_CHECKS[s.key](s.printed)) for s in STATEMENTS)
 
 
-def disagreements() -> tuple[Finding, ...]:
-    """Those that the tables do not bear out."""
-    return tuple(finding for finding in findings() if finding.checked.verdict == "disagrees")
-
-
 def _found(sums: str, holds: bool, *computed: Decimal) -> Checked:
     return Checked(sums=sums, computed=computed, verdict="holds" if holds else "disagrees")
 

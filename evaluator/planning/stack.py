@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal
 
-from evaluator.planning.article import TIERS, Range, Tier
+from evaluator.planning.article import Range, Tier
 
 Origin = Literal["article", "given", "measured"]  # whose figure a price is
 MEASURED_DAYS = 30  # that a measurement looks back
@@ -90,11 +90,6 @@ def stack_of(tier: Tier, prices: Mapping[str, Decimal] | None = None, evaluation
         for f in (figures.get(c.key) or Figure(per_minute=c.per_minute, origin="article"),)
     )
     return Stack(key=tier.key, title=tier.title, lines=tuple(lines))
-
-
-def article_stacks() -> tuple[Stack, ...]:
-    """The three tiers as printed."""
-    return tuple(stack_of(tier) for tier in TIERS)
 
 
 def break_even_months(once: Decimal, saved_per_month: Decimal, maintenance_per_month: Decimal) -> Decimal | None:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from evaluator.cli import application
 from evaluator.planning.article import MANAGED, TIERS
 from evaluator.planning.claims import findings
-from evaluator.planning.stack import article_stacks, change, rounded
+from evaluator.planning.stack import change, rounded, stack_of
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "cost-plan.md"
 VERDICTS = {"disagrees": "does not follow", "rounding": "rounded", "open": "open", "holds": "holds"}
@@ -39,7 +39,7 @@ def output(line: str) -> str:
 def _tiers() -> Iterator[str]:
     yield "| A minute of interview | " + " | ".join(f"{tier.title} | " for tier in TIERS) + " |"
     yield "|---|" + "--:|--:|" * len(TIERS)
-    stacks = article_stacks()
+    stacks = tuple(stack_of(tier) for tier in TIERS)
     for line in stacks[0].lines:
         cells = [f"${stack.line(line.key).per_minute} | {_beside(stack.key, line.key)}" for stack in stacks]
         yield f"| {line.title} | " + " | ".join(cells) + " |"

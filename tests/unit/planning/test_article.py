@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from evaluator.planning.article import FULL, HYBRID, MANAGED, MATRIX, TIERS, matrix_row_for, tier_for
-from evaluator.planning.stack import article_stacks, rounded
+from evaluator.planning.stack import rounded, stack_of
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_every_tier_has_the_same_components():
 
 def test_the_shares_of_the_managed_stack():
     """Rounded they are the printed column, but for the database's: 1.44 % is printed as 2."""
-    stack = article_stacks()[0]
+    stack = stack_of(MANAGED)
 
     shares = [rounded((stack.share(line.key) or Decimal(0)) * 100, 2) for line in stack.lines]
 
