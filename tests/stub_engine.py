@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 
 CHAT = "/v1/chat/completions"
 REQUEST_BYTES_MAX = 16 * 1024 * 1024
+HELD_S = 0.01  # between two looks whether an answer is still held back
 CACHE_BLOCK = 128  # tokens; the rubric's part of a prompt counts as cached in whole blocks
 _CONTEXT_MAX = 131_072  # tokens
 _SIGNS = "!#$%&'()*+,-./:;<=>?@"
@@ -77,6 +78,7 @@ class StubEngine:
     abilities: Abilities = field(default_factory=Abilities)
     port: int = 0
     calls: Counter[str] = field(default_factory=Counter)  # by path; "judged" counts completions with a schema
+    held: bool = False  # no completion is answered before this is False again
     running: int = 0  # completions being answered now
     running_max: int = 0
 
@@ -170,6 +172,8 @@ class StubEngine:
         self.running += 1
         self.running_max = max(self.running_max, self.running)
         try:
+            while self.held:
+                await asyncio.sleep(HELD_S)
             if self.delay_s:
                 await asyncio.sleep(self.delay_s)
             return await self._answer(asked, body, fault, writer)

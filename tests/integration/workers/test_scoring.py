@@ -500,12 +500,14 @@ def test_consent_withdrawn_in_mid_row_stops_it(services, stub, nodes, settings_o
     work_through(node)
     hand_in(services, 1)
     start(services)
-    stub.delay_s = 1.0
+    stub.held = True
     work = threading.Thread(target=work_through, args=(node,))
     work.start()
-    _until(lambda: states(services) == {"running": 1})
+    _until(lambda: stub.running == 3)
     with services.database.begin() as db:
         take_in(db, a_manifest("iv-1", transcript=the_transcript(1), consent="withdrawn"))
+    _until(lambda: not [one for one in threading.enumerate() if one.name.startswith("heartbeat-")])
+    stub.held = False
     work.join(timeout=20)
 
     assert ({"blocked": 1}, {}) == (states(services), bodies(services))
