@@ -172,7 +172,7 @@ class StubEngine:
         self.running += 1
         self.running_max = max(self.running_max, self.running)
         try:
-            while self.held:
+            while self.held:  # noqa: ASYNC110  set by another thread
                 await asyncio.sleep(HELD_S)
             if self.delay_s:
                 await asyncio.sleep(self.delay_s)

@@ -16,9 +16,10 @@ import weakref
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 
 from evaluator import __version__
-from evaluator.errors import DebriefError, OtherSchema, Unavailable
+from evaluator.errors import DatabaseUnavailable, DebriefError, OtherSchema, Unavailable
 from evaluator.intake import IntakeReport, intake
 from evaluator.ports import ObjectStore
 from evaluator.settings import Settings
@@ -26,7 +27,7 @@ from evaluator.storage.database import clock
 from evaluator.storage.evaluations import due, expire_leases, gone, seen, slots_alive
 from evaluator.storage.idempotency import forget_old
 from evaluator.storage.locks import Step, try_lock
-from evaluator.storage.runs import close_runs
+from evaluator.storage.runs import RUN_OPENED, close_runs
 from evaluator.storage.schedules import NightsReport, open_due_nights
 from evaluator.storage.settling import settle
 from evaluator.values import Frozen
@@ -40,6 +41,7 @@ log = logging.getLogger(__name__)
 
 HINTS_PER_SLOT = 2
 WORKER_SEEN_S = 30.0  # a worker that did not say for so long that it lives has no slots to fill
+LISTEN_S = 1.0  # between two looks whether to stop
 BESIDE_GRACE_S = 3.0  # what the object or message at hand may take when the reconciler is told to stop
 
 
@@ -155,6 +157,7 @@ _STEPS: dict[Step, Callable[[Services], dict[str, object]]] = {  # in the order 
     "intake": _intake,
     "notices": _notify,
 }
+HINTS: tuple[Step, ...] = ("hints",)
 BESIDE: tuple[Step, ...] = ("abandoned", "intake", "notices")
 
 
@@ -182,41 +185,63 @@ def run_forever(services: Services, stop: threading.Event) -> None:
     """Ticks until told to stop; an outage is waited out. OtherSchema ends it."""
     try:
         with (
-            _beside(services.settings, stop, "abandoned", before=_await_store),
-            _beside(services.settings, stop, "intake", before=_await_store),
-            _beside(services.settings, stop, "notices"),
+            _beside(services.settings, stop, "abandoned", _with_store("abandoned")),
+            _beside(services.settings, stop, "intake", _with_store("intake")),
+            _beside(services.settings, stop, "notices", _steadily("notices")),
+            _beside(services.settings, stop, "hints at once", _hint_at_openings),
         ):
-            _repeat(services, [step for step in _STEPS if step not in BESIDE], stop, saying=be_seen)
+            _repeat(services, stop, steps=[step for step in _STEPS if step not in BESIDE], saying=be_seen)
     finally:
         say_goodbye(services)
 
 
+Work = Callable[[Services, threading.Event], None]
+
+
 @contextmanager
-def _beside(
-    settings: Settings,
-    stop: threading.Event,
-    step: Step,
-    *,
-    before: Callable[[Services, threading.Event], None] = lambda *_: None,
-) -> Iterator[None]:
-    """A step in a thread of its own, with its own connections; it is told to stop when the block ends."""
+def _beside(settings: Settings, stop: threading.Event, name: str, work: Work) -> Iterator[None]:
+    """Work in a thread of its own, with its own connections; it is told to stop when the block ends."""
     own = Services(settings=settings)
 
-    def work() -> None:
+    def run() -> None:
         try:
-            before(own, stop)
-            _repeat(own, (step,), stop)
+            work(own, stop)
         finally:
             stop.set()  # a reconciler that has lost one of its steps must not look alive
             own.close()
 
-    thread = threading.Thread(target=work, name=step, daemon=True)
+    thread = threading.Thread(target=run, name=name, daemon=True)
     thread.start()
     try:
         yield
     finally:
         stop.set()
         thread.join(timeout=BESIDE_GRACE_S)
+
+
+def _steadily(*steps: Step) -> Work:
+    return partial(_repeat, steps=steps)
+
+
+def _with_store(*steps: Step) -> Work:
+    def work(services: Services, stop: threading.Event) -> None:
+        _await_store(services, stop)
+        _repeat(services, stop, steps=steps)
+
+    return work
+
+
+def _hint_at_openings(services: Services, stop: threading.Event) -> None:
+    """Hints for a run as soon as it is opened, as far as that is heard: whoever opened it may be waiting for it."""
+    while not stop.is_set():
+        try:
+            with services.database.listening(RUN_OPENED) as heard:
+                while not stop.is_set():
+                    if heard(LISTEN_S):
+                        tick(services, HINTS)
+        except DatabaseUnavailable as error:
+            log.warning("not listening: %s", error)
+            stop.wait(services.settings.tick_s)
 
 
 def _await_store(services: Services, stop: threading.Event) -> None:
@@ -233,8 +258,9 @@ def _await_store(services: Services, stop: threading.Event) -> None:
 
 def _repeat(
     services: Services,
-    steps: Collection[Step],
     stop: threading.Event,
+    *,
+    steps: Collection[Step],
     saying: Callable[[Services], None] = lambda _: None,
 ) -> None:
     while not stop.is_set():

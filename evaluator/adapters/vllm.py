@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import NoReturn
 
-import httpx
+import aiohttp
+import certifi
 
 from evaluator.adapters.chat_completion import (
     LEVELS,
@@ -52,7 +53,7 @@ _TOO_LONG = {"context_length_exceeded", "input_tokens"}
 @cache
 def _authorities() -> ssl.SSLContext:
     """Whom to trust, for all clients of this process: reading the list takes 20 ms, and each task makes a client."""
-    return httpx.create_ssl_context(trust_env=False)
+    return ssl.create_default_context(cafile=certifi.where())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,7 +61,7 @@ class _Open:
     """What belongs to one event loop."""
 
     loop: asyncio.AbstractEventLoop
-    client: httpx.AsyncClient
+    client: aiohttp.ClientSession
     slots: asyncio.Semaphore
     learning: asyncio.Lock
 
@@ -151,22 +152,22 @@ class VllmEngine:
         """Closes the connections. What was learned stays."""
         opened, self._open = self._open, None
         if opened:
-            await opened.client.aclose()
+            await opened.client.close()
 
     def _session(self) -> _Open:
         loop = asyncio.get_running_loop()
         if self._open is None or self._open.loop is not loop:
             self._open = _Open(
                 loop=loop,
-                client=httpx.AsyncClient(
+                client=aiohttp.ClientSession(
                     headers=self._endpoint.headers,
-                    timeout=httpx.Timeout(self._timeout_s, connect=min(CONNECT_S_MAX, self._timeout_s)),
-                    limits=httpx.Limits(
-                        max_connections=self._concurrency + SPARE_CONNECTIONS, keepalive_expiry=KEEP_ALIVE_S
+                    timeout=aiohttp.ClientTimeout(total=None, sock_connect=min(CONNECT_S_MAX, self._timeout_s)),
+                    connector=aiohttp.TCPConnector(
+                        limit=self._concurrency + SPARE_CONNECTIONS, keepalive_timeout=KEEP_ALIVE_S, ssl=_authorities()
                     ),
+                    cookie_jar=aiohttp.DummyCookieJar(),
+                    auto_decompress=False,
                     trust_env=False,
-                    follow_redirects=False,
-                    verify=_authorities(),
                 ),
                 slots=asyncio.Semaphore(self._concurrency),
                 learning=asyncio.Lock(),
@@ -188,31 +189,30 @@ class VllmEngine:
         """Status and body of one request; EngineUnavailable when there is no whole answer in time."""
         root = self._endpoint.root
         try:
-            # httpx's own limits are for each step; an answer that trickles in would pass them for ever.
             async with asyncio.timeout(limit_s):
                 return await self._transfer(method, path, body)
-        except (TimeoutError, httpx.TimeoutException):
-            raise EngineUnavailable(f"engine {root} gave no answer to {path} within {limit_s:g} s") from None
-        except httpx.ConnectError:
+        except aiohttp.ClientConnectorError:
             raise EngineUnavailable(
                 f"engine {root} cannot be reached; see that it runs and the address is right"
             ) from None
-        except httpx.HTTPError as error:  # its text stays out: it may hold a header
+        except TimeoutError:
+            raise EngineUnavailable(f"engine {root} gave no answer to {path} within {limit_s:g} s") from None
+        except (aiohttp.ClientError, ValueError, OSError) as error:  # its text stays out: it may hold a header
             raise EngineUnavailable(f"engine {root} broke off at {path} ({type(error).__name__})") from None
 
     async def _transfer(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
         data = bytearray()
         url = self._endpoint.url(path)
-        async with self._session().client.stream(method, url, content=body or None) as response:
+        async with self._session().client.request(method, url, data=body or None, allow_redirects=False) as response:
             if response.headers.get("content-encoding", "identity") != "identity":
                 raise EngineUnavailable(f"engine {self._endpoint.root} compresses its answers, unasked; turn that off")
-            async for chunk in response.aiter_raw():
+            async for chunk in response.content.iter_any():
                 data += chunk
                 if len(data) > RESPONSE_BYTES_MAX:
                     raise EngineUnavailable(
                         f"engine {self._endpoint.root} answers {path} with more than {RESPONSE_BYTES_MAX} bytes"
                     )
-        return response.status_code, bytes(data)
+        return response.status, bytes(data)
 
     async def _served(self) -> tuple[str, ...]:
         status, data = await self._exchange("GET", MODELS, limit_s=CHECK_S_MAX)

@@ -23,7 +23,7 @@ from evaluator.observing import Scalar, note, span
 from evaluator.pipeline.sections import CUTS_MAX, Answer, Missing, Part, Shelf, settle
 from evaluator.pipeline.tools import SectionFacts, Tools, call_of, facts_of_call, facts_of_section
 from evaluator.pipeline.windows import TurnSizes, cuts_of
-from evaluator.prompts import judge_request, request_sha256, tokens_at_most, tokens_needed
+from evaluator.prompts import judge_request, tokens_at_most, tokens_needed
 from evaluator.verdict import invalid_reason
 
 MAX_TOKENS_LIMIT = 8_192
@@ -65,7 +65,9 @@ class Asking:
 
     async def _step(self, part: Part, shelf: Shelf) -> SectionFacts | WindowPlan | None:
         """The call that judged the part, or how it was cut because it does not fit; None: it cannot be cut."""
-        sampling = await asyncio.to_thread(fitting, part.work, part.request, self.tools)
+        sampling = uncounted(part.work, part.request, self.tools)
+        if sampling is None:
+            sampling = await asyncio.to_thread(fitting, part.work, part.request, self.tools)
         if sampling is None:
             return await asyncio.to_thread(self._cut, part, shelf)
         if self.tools.control.draining():
@@ -91,7 +93,7 @@ class Asking:
             interview_id=part.work.interview_id,
             evaluation_key=part.work.evaluation_key,
             section_id=part.section.id,
-            request_sha256=request_sha256(part.request),
+            request_sha256=part.request_sha256,
             cuts=cuts,
         )
         shelf.keep_plan(part, plan)
@@ -157,18 +159,22 @@ def _figures(completion: Completion) -> dict[str, Scalar]:
 
 
 def fitting(work: Work, request: JudgeRequest, tools: Tools) -> Sampling | None:
-    """This attempt's sampling, with as much room to answer as the window leaves; None: not even the base fits.
-
-    Tokens are counted only where the text is so long that it matters: counting costs more than all else about a call.
-    """
+    """This attempt's sampling, with as much room to answer as the window leaves; None: not even the base fits."""
+    if (enough := uncounted(work, request, tools)) is not None:
+        return enough
     wanted = attempt_sampling(request.sampling, work.attempt)
-    if tokens_at_most(request.model_copy(update={"sampling": wanted})) <= tools.context_tokens:
-        return wanted
     prompt = tokens_needed(request, tools.count_tokens) - request.sampling.max_tokens
     room = tools.context_tokens - prompt
     if room < request.sampling.max_tokens:
         return None
     return wanted.model_copy(update={"max_tokens": min(wanted.max_tokens, room)})
+
+
+def uncounted(work: Work, request: JudgeRequest, tools: Tools) -> Sampling | None:
+    """The same for a text so short that its tokens need no counting, which costs more than all else about a call."""
+    wanted = attempt_sampling(request.sampling, work.attempt)
+    most = tokens_at_most(request.model_copy(update={"sampling": wanted}))
+    return wanted if most <= tools.context_tokens else None
 
 
 def attempt_sampling(base: Sampling, attempt: int) -> Sampling:
@@ -185,7 +191,7 @@ def _checkpoint(part: Part, sampling: Sampling, completion: Completion) -> Check
         interview_id=part.work.interview_id,
         evaluation_key=part.work.evaluation_key,
         section_id=part.section.id,
-        request_sha256=request_sha256(part.request),
+        request_sha256=part.request_sha256,
         sampling=sampling,
         completion=completion,
     )

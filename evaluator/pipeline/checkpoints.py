@@ -5,10 +5,9 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from evaluator.errors import CheckpointCorrupt, ContentError, ObjectExists
-from evaluator.judging import Checkpoint, Completion, JudgeRequest, WindowPlan
+from evaluator.judging import Checkpoint, Completion, WindowPlan
 from evaluator.layout import checkpoints_prefix
 from evaluator.ports import ObjectStore, walk
-from evaluator.prompts import request_sha256
 from evaluator.transcript import first_fault
 from evaluator.values import canonical
 from evaluator.verdict import invalid_reason
@@ -45,18 +44,11 @@ def keep(store: ObjectStore, key: str, value: Kept) -> Kept:
     return value
 
 
-def proven(checkpoint: Checkpoint, key: str, request: JudgeRequest, section: Section) -> Completion:
-    """The completion of a checkpoint that answers this request; CheckpointCorrupt otherwise."""
-    if not answers(checkpoint, request):
-        raise CheckpointCorrupt(f"checkpoint {key} answers another request")
+def proven(checkpoint: Checkpoint, key: str, section: Section) -> Completion:
+    """The completion of a checkpoint, if it counts; CheckpointCorrupt otherwise."""
     if reason := invalid_reason(checkpoint.completion, section):
         raise CheckpointCorrupt(f"checkpoint {key} holds an answer that does not count ({reason})")
     return checkpoint.completion
-
-
-def answers(kept: Checkpoint | WindowPlan, request: JudgeRequest) -> bool:
-    """Whether it was made for this very request."""
-    return kept.request_sha256 == request_sha256(request)
 
 
 def discard_checkpoints(store: ObjectStore, interview_id: str, evaluation_key: str) -> int:

@@ -13,10 +13,10 @@ from functools import cached_property
 from evaluator.errors import CheckpointCorrupt
 from evaluator.judging import Checkpoint, Completion, JudgeRequest, WindowPlan, Windows, Work
 from evaluator.layout import checkpoint_key
-from evaluator.pipeline.checkpoints import answers, keep, proven, read
+from evaluator.pipeline.checkpoints import keep, proven, read
 from evaluator.pipeline.windows import cited_turns, cut
 from evaluator.ports import ObjectStore
-from evaluator.prompts import judge_request
+from evaluator.prompts import judge_request, request_sha256
 from evaluator.transcript import Turn, utterances_of
 from evaluator.verdict import Verdict, parse_verdicts
 from rubrics.model import Section
@@ -44,6 +44,11 @@ class Part:
             sampling=self.work.sampling,
             rationale=self.work.rubric.rationale,
         )
+
+    @cached_property
+    def request_sha256(self) -> str:
+        """What the answer must have been made for."""
+        return request_sha256(self.request)
 
     @property
     def label(self) -> str:
@@ -139,7 +144,7 @@ class Shelf:
         if part.plan_key not in self._plans and (found := read(self.store, part.plan_key, WindowPlan)):
             self._plans[part.plan_key] = found
         plan = self._plans.get(part.plan_key)
-        if plan is not None and not answers(plan, part.request):
+        if plan is not None and plan.request_sha256 != part.request_sha256:
             raise CheckpointCorrupt(f"checkpoint {part.plan_key} cuts another request")
         return plan
 
@@ -165,8 +170,8 @@ def settle(part: Part, shelf: Shelf) -> Standing:
     kept = shelf.checkpoint(part)
     at, judged = part, 0
     while at.cuts <= CUTS_MAX:
-        if kept is not None and answers(kept, at.request):
-            completion = proven(kept, at.key, at.request, at.section)
+        if kept is not None and kept.request_sha256 == at.request_sha256:
+            completion = proven(kept, at.key, at.section)
             return Answer(part=at, completion=completion, windows=judged)
         if (plan := shelf.plan(at)) is None:
             if kept is not None:

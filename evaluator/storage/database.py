@@ -1,10 +1,12 @@
 """Connections and transactions; foreign errors become ours here."""
 
 import re
+import select
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -108,9 +110,30 @@ class Database:
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """One transaction: committed at the end, rolled back on any error; DatabaseUnavailable."""
+        with self._unavailable(), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def listening(self, channel: str) -> Iterator[Callable[[float], bool]]:
+        """Gives what waits so many seconds for a NOTIFY on the channel and tells whether one came.
+
+        Holds a connection meanwhile. DatabaseUnavailable, also later, from the wait.
+        """
+        with self._unavailable(), self.engine.connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+            connection.execute(text(f"LISTEN {channel}"))
+            try:
+                driver: Any = connection.connection.driver_connection
+                yield partial(_heard, driver)
+            except psycopg.OperationalError as error:
+                raise DatabaseUnavailable(f"PostgreSQL at {self.where} cannot be listened to any more") from error
+            finally:
+                connection.invalidate()  # the pool's next user has not asked to hear anything
+
+    @contextmanager
+    def _unavailable(self) -> Iterator[None]:
         try:
-            with self.engine.begin() as connection:
-                yield connection
+            yield
         except PoolTimeout as error:
             raise DatabaseUnavailable(f"PostgreSQL at {self.where}: no free connection within 10 s") from error
         except DBAPIError as error:
@@ -162,6 +185,18 @@ def is_protected(db: Connection) -> bool:
     """Whether this connection can neither change nor delete what is append-only."""
     query = "SELECT has_table_privilege('scorecard', 'UPDATE') OR has_table_privilege('scorecard', 'DELETE')"
     return not db.execute(text(query)).scalar_one()
+
+
+def _heard(connection: BoundedConnection, within_s: float) -> bool:
+    """Whether anything was notified within so many seconds; OperationalError when the connection has ended."""
+    ready, _, _ = select.select([connection.fileno()], [], [], within_s)
+    if not ready:
+        return False
+    connection.pgconn.consume_input()
+    heard = False
+    while connection.pgconn.notifies():
+        heard = True
+    return heard
 
 
 def _adopt(connection: BoundedConnection, role: str) -> None:

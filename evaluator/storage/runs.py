@@ -36,6 +36,7 @@ from evaluator.storage.tables import evaluation, interview, rubric, run, run_mem
 from evaluator.storage.webhooks import announce_run
 from evaluator.values import Frozen
 
+RUN_OPENED = "debrief_run_opened"  # notified when one is committed; no message goes with it
 BATCH_ROWS = 1_000
 BUDGETS_MAX = 50  # runs whose spending one step looks at
 
@@ -137,6 +138,7 @@ def start_run(
     for batch in _batches(members):
         _enrol(db, run_id, batch, retry=selection.only == "failed")
     close_runs(db)
+    db.execute(text(f"NOTIFY {RUN_OPENED}"))  # heard once this is committed
     return run_counts(db, run_id)
 
 

@@ -144,7 +144,7 @@ def test_level_probabilities_are_learned_once() -> None:
         ("reject:422", EngineRejected, "answers 422"),
         ("garbage", EngineUnavailable, "no completion"),
         ("empty", EngineUnavailable, "no completion"),
-        ("cut", EngineUnavailable, "RemoteProtocolError"),
+        ("cut", EngineUnavailable, "ClientPayloadError"),
         ("disconnect", EngineUnavailable, "broke off"),
         ("hang", EngineUnavailable, "within 1 s"),
         ("drip", EngineUnavailable, "within 1 s"),
@@ -154,7 +154,7 @@ def test_level_probabilities_are_learned_once() -> None:
         (Raw(body=b"x" * (RESPONSE_BYTES_MAX + 1)), EngineUnavailable, f"more than {RESPONSE_BYTES_MAX} bytes"),
         (Raw(body=f'{{"error":{{"message":"{SECRET}"}}}}'.encode(), status=400), EngineRejected, "answers 400"),
         (Raw(body=f'{{"error":{{"type":"{SECRET} x"}}}}'.encode(), status=500), EngineUnavailable, "answers 500"),
-        (Raw(body=f'{{"model":"{SECRET}"}}'.encode()), EngineUnavailable, "choices: missing"),
+        (Raw(body=f'{{"model":"{SECRET}"}}'.encode()), EngineUnavailable, "missing required field `choices`"),
         (
             Raw(body=b'{"error":{"type":"BadRequestError","param":"input_tokens","code":400}}', status=400),
             EngineRejected,

@@ -106,6 +106,33 @@ def test_session_that_the_server_ended_is_replaced(database):
         assert frozenset() == known_interviews(db)
 
 
+def test_what_is_notified_is_heard_once_it_is_committed(database):
+    """Not before, not what was taken back, and not on another channel."""
+    with database.listening("ours") as heard:
+        with pytest.raises(ZeroDivisionError), database.begin() as db:
+            db.execute(text("NOTIFY ours"))
+            _ = 1 / 0
+        with database.begin() as db:
+            db.execute(text("NOTIFY others"))
+            db.execute(text("NOTIFY ours"))
+            early = heard(0.1)
+        answers = [early, heard(5.0), heard(0.1)]
+
+    assert [False, True, False] == answers
+
+
+def test_listening_ends_with_its_session(database, database_url):
+    """Whoever waits is told, rather than left to wait for ever; the next one gets a connection of its own."""
+    with pytest.raises(DatabaseUnavailable, match="listened to"), database.listening("ours") as heard:
+        owner = Database(database_url, role=None)
+        change(owner, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'LISTEN ours'")
+        owner.close()
+        for _ in range(3):  # the server's last word may come first
+            heard(5.0)
+    with database.listening("ours") as heard:
+        assert not heard(0.0)
+
+
 def test_statement_that_takes_too_long_is_an_outage(database):
     """Nobody waits for ever; the row's lease would run out meanwhile."""
     with pytest.raises(DatabaseUnavailable, match="statement timeout"), database.begin() as db:

@@ -20,6 +20,7 @@ from evaluator.embedded.valkey import find_server
 from evaluator.errors import DatabaseUnavailable
 from evaluator.layout import manifest_key
 from evaluator.storage import locks
+from evaluator.storage.database import Database
 from evaluator.storage.evaluations import seen
 from evaluator.storage.locks import lock, still_held, try_lock
 from evaluator.wiring import Services, environment
@@ -104,6 +105,14 @@ def own_valkey(tmp_path: Path) -> Iterator[OwnValkey]:
     server.kill()
 
 
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Until it holds, for half a minute at most."""
+    deadline = time.monotonic() + READY_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def hand_over(services: Services, interview_id: str) -> None:
     """The transcript, and last the manifest in the inbox."""
     transcript = the_transcript(1)
@@ -143,6 +152,27 @@ def test_hints_wait_for_the_first_worker(services):
     start(services)
 
     assert HINTS_PER_SLOT * slots == tick(services).hints
+
+
+def test_opened_run_is_hinted_at_before_the_next_tick(services, others, own_valkey):
+    """Whoever opened it may be waiting; the tick of a minute is for what nobody hears."""
+    listening = others(broker_url=own_valkey.url, tick_s=60.0)
+    hand_in(services, 1)
+    stop = threading.Event()
+    thread = threading.Thread(target=run_forever, args=(listening, stop))
+    thread.start()
+    owner = Database(services.settings.database_url.get_secret_value(), role=None)  # others see no foreign statements
+    query = "SELECT count(*) AS n FROM pg_stat_activity WHERE query LIKE 'LISTEN %' AND datname = current_database()"
+    try:
+        wait_for(lambda: rows(owner, query)[0]["n"] == 1)
+        start(services)
+        wait_for(lambda: own_valkey.waiting() == 1)
+    finally:
+        stop.set()
+        owner.close()
+    thread.join(timeout=30)
+
+    assert not thread.is_alive()
 
 
 def test_full_broker_loses_nothing(services, others, own_valkey):
@@ -261,13 +291,10 @@ def test_nothing_is_taken_in_from_a_store_that_overwrites(services, others, monk
         overwriting = others(store_url=f"s3://debrief?endpoint={scripted.url}&region=eu-west-1", tick_s=0.2)
         thread = threading.Thread(target=run_forever, args=(overwriting, stop))
         thread.start()
-        deadline = time.monotonic() + 10
-        while "not taking in" not in caplog.text and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_for(lambda: "does not honour create-only writes" in caplog.text)
         stop.set()
         thread.join(timeout=10)
 
-    assert "does not honour create-only writes" in caplog.text
     assert 1 == services.hints.length()
     assert not [request for request in scripted.requests if "inbox" in request]
 
