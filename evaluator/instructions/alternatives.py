@@ -7,7 +7,7 @@ often and never too rarely. What comes out is what `re.finditer` gives, in a thi
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from re import _constants as sre  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
@@ -15,7 +15,7 @@ from typing import Any
 
 LITERALS_MAX = 200  # looking for more would take as long as trying the pattern
 CLAUSES_MAX = 3
-GRAM = 3  # characters
+GRAM = 4  # characters
 COMMON_FIRST = " etaoinsrhldcumfpgwybvkxjqz"  # letters of European languages, roughly
 
 _NO_WORD = re.compile(r"\W")
@@ -35,25 +35,12 @@ class _Literal:
 _Clause = frozenset[_Literal]  # one of them is needed
 
 
-@dataclass(frozen=True, slots=True)
-class _Needed:
-    """Texts of which a match holds one: by the rarest part of each, and those that are too short to have one."""
-
-    by_gram: Mapping[str, Sequence[str]]
-    short: Sequence[str]
-
-    def in_words(self, words: str, grams: set[str]) -> bool:
-        """Whether there is such a text; the words themselves are searched last, as that takes ten times longer."""
-        likely = (text for gram in self.by_gram.keys() & grams for text in self.by_gram[gram])
-        return any(text in words for text in itertools.chain(likely, self.short))
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Alternative:
-    """One branch of a pattern, and what every match of it needs."""
+    """One branch of a pattern; every match of it holds a text of each set of `needed`."""
 
     pattern: re.Pattern[str]
-    needed: tuple[_Needed, ...]
+    needed: tuple[frozenset[str], ...]
 
 
 class Alternatives:
@@ -62,22 +49,25 @@ class Alternatives:
     def __init__(self, patterns: Iterable[re.Pattern[str]]) -> None:
         """All patterns that will be looked for."""
         self.of = {pattern: _alternatives(pattern) for pattern in patterns}
-        self._by_gram: dict[str, list[_Alternative]] = {}
-        self._others: list[_Alternative] = []  # of which only trying them tells
-        for one in (one for alternatives in self.of.values() for one in alternatives):
-            found = next((needed for needed in one.needed if not needed.short), None)
-            for gram in found.by_gram if found else ():
-                self._by_gram.setdefault(gram, []).append(one)
-            if found is None:
-                self._others.append(one)
+        self._every = tuple(one for alternatives in self.of.values() for one in alternatives)
+        self._short: list[str] = []  # texts too short to have a part
+        self._by_gram: dict[str, list[str]] = {}  # the others, by the rarest part of each
+        for text in {text for one in self._every for texts in one.needed for text in texts}:
+            if len(text) < GRAM:
+                self._short.append(text)
+            else:
+                self._by_gram.setdefault(_rarest(text), []).append(text)
 
     def possible(self, text: str) -> frozenset[_Alternative]:
         """Those that may match in a text; what is missing here matches nowhere in it."""
-        words = f" {_NO_WORD.sub(' ', text)} "
+        held = self._held(f" {_NO_WORD.sub(' ', text)} ")
+        return frozenset(one for one in self._every if not any(map(held.isdisjoint, one.needed)))
+
+    def _held(self, words: str) -> set[str]:
+        """Which of the needed texts are in these words, which are searched last, as that takes ten times longer."""
         grams = {words[n : n + GRAM] for n in range(len(words) - GRAM + 1)}
-        begun = {one for gram in grams & self._by_gram.keys() for one in self._by_gram[gram]}
-        maybe = (*begun, *self._others)
-        return frozenset(one for one in maybe if all(needed.in_words(words, grams) for needed in one.needed))
+        likely = itertools.chain.from_iterable(self._by_gram[gram] for gram in self._by_gram.keys() & grams)
+        return {text for text in itertools.chain(likely, self._short) if text in words}
 
 
 def finditer(
@@ -130,21 +120,13 @@ def split(pattern: str) -> tuple[str, ...]:
     return (*parts, pattern[start:])
 
 
-def needed(pattern: re.Pattern[str]) -> tuple[_Needed, ...]:
+def needed(pattern: re.Pattern[str]) -> tuple[frozenset[str], ...]:
     """What a match holds something of, with a space for what belongs to no word; nothing where nothing is known."""
     if pattern.flags & _FOLDING or not pattern.flags & re.UNICODE:
         return ()
     clauses = [_spelled(c) for c in _clauses(parser.parse(pattern.pattern, pattern.flags))]
     telling = sorted((c for c in clauses if c and len(c) <= LITERALS_MAX), key=_telling, reverse=True)
-    return tuple(_needed(sorted(clause)) for clause in telling[:CLAUSES_MAX])
-
-
-def _needed(texts: Sequence[str]) -> _Needed:
-    by_gram: dict[str, list[str]] = {}
-    for text in texts:
-        if len(text) >= GRAM:
-            by_gram.setdefault(_rarest(text), []).append(text)
-    return _Needed(by_gram, tuple(text for text in texts if len(text) < GRAM))
+    return tuple(telling[:CLAUSES_MAX])
 
 
 def _rarest(text: str) -> str:

@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 
-from evaluator.instructions.folding import folded, revealed
+from evaluator.instructions.folding import spellings
 from evaluator.instructions.rules import RULES, Speech
 from evaluator.transcript import Turn
 from evaluator.values import Frozen
@@ -30,8 +30,8 @@ def find(turns: Iterable[Turn]) -> tuple[Suspicion, ...]:
     for place, text in _pieces(turns):
         places.append(place)
         texts.append(text)
-    plain = [folded(text) for text in texts]
-    bare = [revealed(text) for text in texts]
+    spelled = [spellings(text) for text in texts]
+    plain, bare = [one for one, _ in spelled], [other for _, other in spelled]
     found = {*_hits(plain, range(len(plain))), *_hits(bare, _around_changes(plain, bare))}
     return tuple(Suspicion(turn_id=places[n][0], utterance_id=places[n][1], rule=rule) for n, rule in sorted(found))
 

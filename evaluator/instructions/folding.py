@@ -70,6 +70,8 @@ _PLAIN = re.compile(r"[ -~\s]+")
 
 def letters(text: str) -> str:
     """Compatibility forms, case, accents and spellings of one letter, folded; a pattern's letters go through it too."""
+    if text.isascii():
+        return text.lower()
     composed = unicodedata.normalize("NFKC", text).casefold().translate(_LETTERS)
     bare = _MARKS.sub("", unicodedata.normalize("NFD", composed))
     return unicodedata.normalize("NFC", bare).translate(_LETTERS)
@@ -77,7 +79,22 @@ def letters(text: str) -> str:
 
 def folded(text: str) -> str:
     """Lower case, one space, no accents, nothing that says nothing aloud."""
-    return _SPACES.sub(" ", _letters_of(text)).strip()
+    return _spaced(_letters_of(text))
+
+
+def revealed(text: str) -> str:
+    """The folded text with tricks undone: look-alike letters, digits for letters, spelled-out words, base64."""
+    return _revealed(text, _letters_of(text))
+
+
+def spellings(text: str) -> tuple[str, str]:
+    """Folded, and revealed."""
+    plain = _letters_of(text)
+    return _spaced(plain), _revealed(text, plain)
+
+
+def _spaced(text: str) -> str:
+    return _SPACES.sub(" ", text).strip()
 
 
 def _letters_of(text: str) -> str:
@@ -85,15 +102,13 @@ def _letters_of(text: str) -> str:
     return _STRETCHED.sub(r"\1", letters(visible))
 
 
-def revealed(text: str) -> str:
-    """The folded text with tricks undone: look-alike letters, digits for letters, spelled-out words, base64."""
-    plain = _letters_of(text)
-    if _MIXED.search(plain):
+def _revealed(text: str, plain: str) -> str:
+    if not plain.isascii() and _MIXED.search(plain):
         plain = plain.translate(_LOOKALIKES)
     plain = _LEET.sub(lambda word: word.group().translate(_DIGITS), plain)
     plain = _SPELLED.sub(lambda run: f" {_joined(run.group())} ", _AS_IN.sub(r"\1", plain))
     hidden = " ".join(_decoded(run.group()) for run in _BASE64.finditer(text))
-    return _SPACES.sub(" ", f"{plain} {letters(hidden)}").strip()
+    return _spaced(f"{plain} {letters(hidden)}")
 
 
 def _joined(run: str) -> str:

@@ -58,8 +58,8 @@ def run(options: argparse.Namespace) -> Report:
 
 
 def slots_for(shape: Shape) -> int:
-    """Interviews at once, so that half as many calls again wait as the engine takes."""
-    return -(-3 * shape.sequences_max // (2 * 5))
+    """Interviews at once: two and a half times as many calls as the engine takes, five to an interview."""
+    return -(-shape.sequences_max // 2)
 
 
 def devices() -> list[int]:
