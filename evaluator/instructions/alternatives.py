@@ -7,6 +7,7 @@ often and never too rarely. What comes out is what `re.finditer` gives, in a thi
 
 import itertools
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from re import _constants as sre  # type: ignore[attr-defined]
@@ -18,8 +19,10 @@ CLAUSES_MAX = 3
 GRAM = 4  # characters
 COMMON_FIRST = " etaoinsrhldcumfpgwybvkxjqz"  # letters of European languages, roughly
 
+_START = "\0"  # stands for a word's start or end in a literal
 _NO_WORD = re.compile(r"\W")
 _REPEATS = {sre.MAX_REPEAT, sre.MIN_REPEAT, sre.POSSESSIVE_REPEAT}
+_TAKES_NOTHING = {sre.AT, sre.ASSERT, sre.ASSERT_NOT}
 _FOLDING = re.IGNORECASE | re.LOCALE
 
 
@@ -35,12 +38,21 @@ class _Literal:
 _Clause = frozenset[_Literal]  # one of them is needed
 
 
+@dataclass(frozen=True, slots=True)
+class _Begins:
+    """Texts with one of which every match begins."""
+
+    words: frozenset[str]  # at a word's start: a space before it, and for what belongs to no word
+    texts: frozenset[str]  # anywhere, as they are
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Alternative:
     """One branch of a pattern; every match of it holds a text of each set of `needed`."""
 
     pattern: re.Pattern[str]
     needed: tuple[frozenset[str], ...]
+    begins: "_Begins | None"  # None: not known
 
 
 class Alternatives:
@@ -58,44 +70,90 @@ class Alternatives:
             else:
                 self._by_gram.setdefault(_rarest(text), []).append(text)
 
-    def possible(self, text: str) -> frozenset[_Alternative]:
-        """Those that may match in a text; what is missing here matches nowhere in it."""
-        held = self._held(f" {_NO_WORD.sub(' ', text)} ")
-        return frozenset(one for one in self._every if not any(map(held.isdisjoint, one.needed)))
+    def possible(self, text: str) -> "Possible":
+        """Those that may match in a text; what is missing there matches nowhere in it."""
+        words = _words(text)
+        grams = _grams(words)
+        held = self._held(words, grams)
+        return Possible(
+            text, words, grams, frozenset(one for one in self._every if not any(map(held.isdisjoint, one.needed)))
+        )
 
-    def _held(self, words: str) -> set[str]:
+    def _held(self, words: str, grams: set[str]) -> set[str]:
         """Which of the needed texts are in these words, which are searched last, as that takes ten times longer."""
-        grams = {words[n : n + GRAM] for n in range(len(words) - GRAM + 1)}
         likely = itertools.chain.from_iterable(self._by_gram[gram] for gram in self._by_gram.keys() & grams)
-        return {text for text in itertools.chain(likely, self._short) if text in words}
+        whole = (text for text in likely if text[:GRAM] in grams and text[-GRAM:] in grams)
+        return {text for text in itertools.chain(whole, self._short) if text in words}
 
 
-def finditer(
-    alternatives: Iterable[_Alternative], text: str, possible: frozenset[_Alternative]
-) -> Iterator[re.Match[str]]:
-    """The matches of a pattern with these alternatives, as `re.finditer` finds them; `possible` is of the same text."""
-    tried = [one.pattern for one in alternatives if one in possible]
-    if len(tried) <= 1:
-        yield from (tried[0].finditer(text) if tried else ())
-        return
-    ahead = [one.search(text) for one in tried]
-    while True:
-        # At the first place where any of them matches the first of those counts, as in one pattern.
-        match = min((found for found in ahead if found), key=re.Match.start, default=None)
-        if match is None:
-            return
-        yield match
-        position = match.end() + (match.end() == match.start())
-        for n, found in enumerate(ahead):
-            if found and found.start() < position:
-                ahead[n] = tried[n].search(text, position)
+class Possible:
+    """The alternatives that may match in a text, and where they can begin in it."""
+
+    def __init__(self, text: str, words: str, grams: set[str], alternatives: frozenset[_Alternative]) -> None:
+        """A text, its words and their parts, and what may match in it."""
+        self._text, self._words, self._grams, self._alternatives = text, words, grams, alternatives
+        self._places: dict[str, Sequence[int]] = {}
+
+    def finditer(self, alternatives: Iterable[_Alternative]) -> Iterator[re.Match[str]]:
+        """The matches of a pattern with these alternatives, as `re.finditer` finds them."""
+        tried = [(one.pattern, self._begins(one)) for one in alternatives if one in self._alternatives]
+        ahead = [self._search(*one, 0) for one in tried]
+        while True:
+            # At the first place where any of them matches the first of those counts, as in one pattern.
+            match = min((found for found in ahead if found), key=re.Match.start, default=None)
+            if match is None:
+                return
+            yield match
+            position = match.end() + (match.end() == match.start())
+            for n, found in enumerate(ahead):
+                if found and found.start() < position:
+                    ahead[n] = self._search(*tried[n], position)
+
+    def _search(self, pattern: re.Pattern[str], begins: Sequence[int] | None, position: int) -> re.Match[str] | None:
+        if begins is None:
+            return pattern.search(self._text, position)
+        for n in range(bisect_left(begins, position), len(begins)):
+            if match := pattern.match(self._text, begins[n]):
+                return match
+        return None
+
+    def _begins(self, one: _Alternative) -> Sequence[int] | None:
+        """Where it can begin, in order; None: anywhere."""
+        if one.begins is None:
+            return None
+        words = (place for text in one.begins.words for place in self._of_words(text))
+        texts = (place for text in one.begins.texts for place in _places(text, self._text))
+        return sorted({*words, *texts})
+
+    def _of_words(self, text: str) -> Sequence[int]:
+        """Where this begins; in the words everything is one to the right, and a space comes before it."""
+        if text not in self._places:
+            absent = len(text) >= GRAM and text[:GRAM] not in self._grams
+            self._places[text] = () if absent else tuple(_places(text, self._words))
+        return self._places[text]
+
+
+def _words(text: str) -> str:
+    """With one space for each character that belongs to no word, and one around all."""
+    return f" {_NO_WORD.sub(' ', text)} "
+
+
+def _grams(text: str) -> set[str]:
+    return {text[n : n + GRAM] for n in range(len(text) - GRAM + 1)}
+
+
+def _places(part: str, text: str) -> Iterator[int]:
+    place = text.find(part)
+    while place >= 0:
+        yield place
+        place = text.find(part, place + 1)
 
 
 def _alternatives(pattern: re.Pattern[str]) -> tuple[_Alternative, ...]:
     branches = [re.compile(part, pattern.flags) for part in split(pattern.pattern)]
     if len(branches) > 1 and any(branch.groups for branch in branches):
         branches = [pattern]  # groups are numbered through
-    return tuple(_Alternative(branch, needed(branch)) for branch in branches)
+    return tuple(_Alternative(branch, needed(branch), begins(branch)) for branch in branches)
 
 
 def split(pattern: str) -> tuple[str, ...]:
@@ -118,6 +176,50 @@ def split(pattern: str) -> tuple[str, ...]:
             start = n + 1
         n += 1
     return (*parts, pattern[start:])
+
+
+def begins(pattern: re.Pattern[str]) -> _Begins | None:
+    """What every match begins with; None where that is not known."""
+    if pattern.flags & _FOLDING or not pattern.flags & re.UNICODE:
+        return None
+    found = _begins(tuple(parser.parse(pattern.pattern, pattern.flags)))
+    if not found or len(found) > LITERALS_MAX:
+        return None
+    words = frozenset(_NO_WORD.sub(" ", text) for text in found if text.startswith(_START))
+    return _Begins(words, frozenset(text for text in found if not text.startswith(_START)))
+
+
+def _begins(items: Sequence[Any]) -> frozenset[str] | None:
+    run = "".join(chr(argument) for _, argument in itertools.takewhile(lambda item: item[0] is sre.LITERAL, items))
+    if run:
+        return frozenset({run})
+    return _begins_with(items[0], items[1:]) if items else None
+
+
+def _begins_with(item: Any, rest: Sequence[Any]) -> frozenset[str] | None:
+    operation, argument = item
+    found = None
+    if operation in _TAKES_NOTHING:
+        found = _begins(rest)
+        if found and argument == sre.AT_BOUNDARY:
+            found = frozenset(_START + text if _is_word(text[0]) else text for text in found)
+    elif operation is sre.SUBPATTERN and not argument[1] and not argument[2]:  # no flags of its own
+        found = _begins((*argument[-1], *rest))
+    elif operation is sre.BRANCH:
+        found = _of_each(_begins((*branch, *rest)) for branch in argument[1])
+    elif operation is sre.IN:
+        found = _of_each(frozenset(chr(letter)) if kind is sre.LITERAL else None for kind, letter in argument)
+    elif operation in _REPEATS:
+        least, most, inside = argument
+        found = _begins((*inside, *rest) if most == 1 else tuple(inside))
+        found = found if least else _of_each((found, _begins(rest)))
+    return found
+
+
+def _of_each(found: Iterable[frozenset[str] | None]) -> frozenset[str] | None:
+    """All of them together; None where one is not known."""
+    every = list(found)
+    return frozenset(text for texts in every for text in texts or ()) if None not in every else None
 
 
 def needed(pattern: re.Pattern[str]) -> tuple[frozenset[str], ...]:
@@ -194,14 +296,14 @@ def _placed(literal: _Literal, before: Sequence[_Part], after: Sequence[_Part]) 
     """The literal as a part of the sequence: a boundary beside it becomes the space that it stands for."""
     text, first, last = literal.text, literal.first and not before, literal.last and not after
     if literal.first and before and before[-1] == _BOUNDARY and _is_word(text[0]):
-        text = "\0" + text  # spelled as a space at the end: a literal's own is one of the text
+        text = _START + text  # spelled as a space at the end: a literal's own is one of the text
     if literal.last and after and after[0] == _BOUNDARY and _is_word(text[-1]):
-        text += "\0"
+        text += _START
     return _Literal(text, first=first, last=last)
 
 
 def _is_word(character: str) -> bool:
-    return character != "\0" and not _NO_WORD.match(character)
+    return character != _START and not _NO_WORD.match(character)
 
 
 def _spelled(clause: _Clause) -> frozenset[str]:

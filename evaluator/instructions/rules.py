@@ -8,7 +8,7 @@ from functools import cache
 from itertools import pairwise
 
 from evaluator.instructions import lexicon as words
-from evaluator.instructions.alternatives import Alternatives, finditer
+from evaluator.instructions.alternatives import Alternatives
 from evaluator.instructions.lexicon import COMPILED, compiled, in_all
 
 Find = Callable[["Speech"], Iterator[int]]
@@ -35,7 +35,7 @@ class Speech:
     def places(self, pattern: re.Pattern[str]) -> tuple[int, ...]:
         """Where the pattern starts, in order, without what its group `no` takes out."""
         if pattern not in self._found:
-            matches = finditer(_all_alternatives().of[pattern], self.text, self._possible)
+            matches = self._possible.finditer(_all_alternatives().of[pattern])
             self._found[pattern] = tuple(m.start() for m in matches if not m.groupdict().get("no"))
         return self._found[pattern]
 

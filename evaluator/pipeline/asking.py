@@ -65,9 +65,8 @@ class Asking:
 
     async def _step(self, part: Part, shelf: Shelf) -> SectionFacts | WindowPlan | None:
         """The call that judged the part, or how it was cut because it does not fit; None: it cannot be cut."""
-        sampling = uncounted(part.work, part.request, self.tools)
-        if sampling is None:
-            sampling = await asyncio.to_thread(fitting, part.work, part.request, self.tools)
+        given = part.work, part.request, self.tools
+        sampling = uncounted(*given) or await asyncio.to_thread(fitting, *given)
         if sampling is None:
             return await asyncio.to_thread(self._cut, part, shelf)
         if self.tools.control.draining():

@@ -132,8 +132,16 @@ def _verdict(account: Account, there: Decimal) -> str | None:
     if here is None or not is_whole(account.money) or not here or not there:
         return None
     if here > there:
-        return f"What was measured costs {here / there:.1f} times as much"
+        return f"What was measured costs {here / there:.1f} times as much" + _break_even(account, here / there)
     return f"It is {there / here:.1f} times what was measured"
+
+
+def _break_even(account: Account, times: Decimal) -> str:
+    """How much more an hour of a node would have to get done; nothing where nodes are not all that was paid for."""
+    if account.nodes.money.total != account.money.total or not account.use.node_s:
+        return ""
+    rate = account.interviews / (account.use.node_s / 3_600)
+    return f", at {rate:,.1f} interviews an hour of node time; it breaks even at {rate * float(times):,.1f}"
 
 
 def _formula(use: Use, prices: Prices) -> str:

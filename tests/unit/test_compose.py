@@ -434,12 +434,12 @@ def test_engine_image_is_of_a_version_that_the_product_takes():
 
 
 def test_sizes_fit_each_other():
-    """Sections in flight are 1.5 to 2 times what the engine takes, and PostgreSQL has connections for all."""
+    """Sections in flight are 2 to 2.5 times what the engine takes, and PostgreSQL has connections for all."""
     sections = {len(entry.rubric.sections) for entry in library(()).entries}
     slots, most = int(VALUES["WORKER_SLOTS"]), int(VALUES["MAX_NUM_SEQS"])
     connections = int(command_of("postgres")[-1].partition("=")[2])
 
-    assert 1.5 <= slots * 5 / most <= 2
+    assert 2 <= slots * 5 / most <= 2.5
     assert 5 in sections
     assert 3 * slots + 40 < connections
 
