@@ -36,7 +36,7 @@ from evaluator.storage.tables import evaluation, interview, rubric, run, run_mem
 from evaluator.storage.webhooks import announce_run
 from evaluator.values import Frozen
 
-RUN_OPENED = "debrief_run_opened"  # notified when one is committed; no message goes with it
+RUN_OPENED = "debrief_run_opened"  # notified when a run is opened, resumed or tried again; no message goes with it
 BATCH_ROWS = 1_000
 BUDGETS_MAX = 50  # runs whose spending one step looks at
 
@@ -138,8 +138,13 @@ def start_run(
     for batch in _batches(members):
         _enrol(db, run_id, batch, retry=selection.only == "failed")
     close_runs(db)
-    db.execute(text(f"NOTIFY {RUN_OPENED}"))  # heard once this is committed
+    _say_opened(db)
     return run_counts(db, run_id)
+
+
+def _say_opened(db: Connection) -> None:
+    """Heard by those who listen, once this is committed."""
+    db.execute(text(f"NOTIFY {RUN_OPENED}"))
 
 
 def selected(db: Connection, selection: Selection, judge: Judge) -> list[Member]:
@@ -445,6 +450,7 @@ def retry_run(
         limit_run(db, run_name, deadline=limits.deadline, budget=limits.budget)
     ids = [r.id for r in failed]
     _move(db, run_id, ids, kind="retried", states=("quarantined",), values=_RETRIED, reason=reason)
+    _say_opened(db)
     return Retried(
         run=run_name,
         interviews=tuple(r.interview_id for r in failed),
@@ -505,6 +511,7 @@ def pause_run(db: Connection, name: str) -> None:
 def unpause_run(db: Connection, name: str) -> None:
     """Rows of the run are claimed again. NotFound; Conflict: it is closed."""
     _set_state(db, name, "open")
+    _say_opened(db)
 
 
 def limit_run(db: Connection, name: str, *, deadline: datetime | None = None, budget: Budget | None = None) -> None:

@@ -15,6 +15,7 @@ from evaluator.judging import Sampling
 from evaluator.storage.evaluations import expire_leases, fail, finalize, note_section, release
 from evaluator.storage.interviews import take_in
 from evaluator.storage.runs import (
+    RUN_OPENED,
     Judge,
     Selection,
     close_run,
@@ -529,6 +530,22 @@ def test_retry_of_an_open_run_brings_the_failed_ones_back(database):
     (event,) = rows(database, "SELECT detail FROM evaluation_event WHERE kind = 'retried'")
     assert "the judge was changed" == event["detail"]["reason"]
     assert "iv-1" == a_claim(database).work.interview_id
+
+
+def test_whatever_brings_work_is_heard(database):
+    """A run that is opened, resumed or tried again; not one that is paused."""
+    with database.listening(RUN_OPENED) as heard:
+        prepared(database, 2)
+        told = [heard(5.0)]
+        spoil(database)
+        for change_state in (pause_run, unpause_run):
+            with database.begin() as db:
+                change_state(db, "run-1")
+            told.append(heard(0.5))
+        retry(database)
+        told.append(heard(5.0))
+
+    assert [True, False, True, True] == told
 
 
 def test_retry_of_a_closed_run_opens_a_new_one(database):
