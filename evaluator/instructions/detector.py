@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 
-from evaluator.instructions.folding import spellings
+from evaluator.instructions.folding import spelled
 from evaluator.instructions.rules import RULES, Speech
 from evaluator.transcript import Turn
 from evaluator.values import Frozen
@@ -26,12 +26,12 @@ def find(turns: Iterable[Turn]) -> tuple[Suspicion, ...]:
     The interviewer's turns are not read; those of others are, because recognition may give them a candidate's words.
     Time is linear in the text, whatever it holds.
     """
-    places, texts = [], []
+    places, plain, bare = [], [], []
     for place, text in _pieces(turns):
         places.append(place)
-        texts.append(text)
-    spelled = [spellings(text) for text in texts]
-    plain, bare = [one for one, _ in spelled], [other for _, other in spelled]
+        folded, revealed = spelled(text)
+        plain.append(folded)
+        bare.append(revealed)
     found = {*_hits(plain, range(len(plain))), *_hits(bare, _around_changes(plain, bare))}
     return tuple(Suspicion(turn_id=places[n][0], utterance_id=places[n][1], rule=rule) for n, rule in sorted(found))
 

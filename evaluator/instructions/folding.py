@@ -4,6 +4,7 @@ import base64
 import binascii
 import re
 import unicodedata
+from typing import NamedTuple
 
 from evaluator.untrusted import UNSPOKEN
 
@@ -77,20 +78,17 @@ def letters(text: str) -> str:
     return unicodedata.normalize("NFC", bare).translate(_LETTERS)
 
 
-def folded(text: str) -> str:
-    """Lower case, one space, no accents, nothing that says nothing aloud."""
-    return _spaced(_letters_of(text))
+class Spelled(NamedTuple):
+    """One text in two spellings."""
+
+    folded: str  # lower case, one space, no accents, nothing that says nothing aloud
+    revealed: str  # that with tricks undone: look-alike letters, digits for letters, spelled-out words, base64
 
 
-def revealed(text: str) -> str:
-    """The folded text with tricks undone: look-alike letters, digits for letters, spelled-out words, base64."""
-    return _revealed(text, _letters_of(text))
-
-
-def spellings(text: str) -> tuple[str, str]:
-    """Folded, and revealed."""
+def spelled(text: str) -> Spelled:
+    """The text, folded and revealed."""
     plain = _letters_of(text)
-    return _spaced(plain), _revealed(text, plain)
+    return Spelled(_spaced(plain), _revealed(text, plain))
 
 
 def _spaced(text: str) -> str:

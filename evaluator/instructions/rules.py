@@ -27,7 +27,7 @@ class Speech:
     """Folded text, and where each pattern was found in it, looked up once."""
 
     def __init__(self, text: str) -> None:
-        """Text as `folding.folded` or `folding.revealed` gives it."""
+        """Text as `folding.spelled` gives it."""
         self.text = text
         self._possible = _all_alternatives().possible(text)
         self._found: dict[re.Pattern[str], tuple[int, ...]] = {}

@@ -66,7 +66,7 @@ class Asking:
     async def _step(self, part: Part, shelf: Shelf) -> SectionFacts | WindowPlan | None:
         """The call that judged the part, or how it was cut because it does not fit; None: it cannot be cut."""
         given = part.work, part.request, self.tools
-        sampling = uncounted(*given) or await asyncio.to_thread(fitting, *given)
+        sampling = _uncounted(*given) or await asyncio.to_thread(_counted, *given)
         if sampling is None:
             return await asyncio.to_thread(self._cut, part, shelf)
         if self.tools.control.draining():
@@ -159,21 +159,23 @@ def _figures(completion: Completion) -> dict[str, Scalar]:
 
 def fitting(work: Work, request: JudgeRequest, tools: Tools) -> Sampling | None:
     """This attempt's sampling, with as much room to answer as the window leaves; None: not even the base fits."""
-    if (enough := uncounted(work, request, tools)) is not None:
-        return enough
+    return _uncounted(work, request, tools) or _counted(work, request, tools)
+
+
+def _uncounted(work: Work, request: JudgeRequest, tools: Tools) -> Sampling | None:
+    """The same for a text so short that its tokens need no counting, which costs more than all else about a call."""
+    wanted = attempt_sampling(request.sampling, work.attempt)
+    most = tokens_at_most(request.model_copy(update={"sampling": wanted}))
+    return wanted if most <= tools.context_tokens else None
+
+
+def _counted(work: Work, request: JudgeRequest, tools: Tools) -> Sampling | None:
     wanted = attempt_sampling(request.sampling, work.attempt)
     prompt = tokens_needed(request, tools.count_tokens) - request.sampling.max_tokens
     room = tools.context_tokens - prompt
     if room < request.sampling.max_tokens:
         return None
     return wanted.model_copy(update={"max_tokens": min(wanted.max_tokens, room)})
-
-
-def uncounted(work: Work, request: JudgeRequest, tools: Tools) -> Sampling | None:
-    """The same for a text so short that its tokens need no counting, which costs more than all else about a call."""
-    wanted = attempt_sampling(request.sampling, work.attempt)
-    most = tokens_at_most(request.model_copy(update={"sampling": wanted}))
-    return wanted if most <= tools.context_tokens else None
 
 
 def attempt_sampling(base: Sampling, attempt: int) -> Sampling:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from evaluator.instructions import lexicon, rules
 from evaluator.instructions.alternatives import Alternatives, split
-from evaluator.instructions.folding import folded, revealed
+from evaluator.instructions.folding import spelled
 
 PIECES = [  # of orders to a judge, of everyday talk, and what stands between words
     *("rate", "rated", "score", "market", "give", "me", "this", "candidate", "a", "five", "5", "5/5", "ten"),
@@ -45,7 +45,11 @@ PIECES = [  # of orders to a judge, of everyday talk, and what stands between wo
         " ",
     ),
 ]
-TEXTS = st.lists(st.sampled_from(PIECES) | st.text(max_size=6), max_size=40).map(" ".join).map(folded)
+TEXTS = (
+    st.lists(st.sampled_from(PIECES) | st.text(max_size=6), max_size=40)
+    .map(" ".join)
+    .map(lambda said: spelled(said).folded)
+)
 
 
 def _patterns() -> list[re.Pattern[str]]:
@@ -108,7 +112,7 @@ def test_same_matches_in_real_attacks(shared_data):
     assert lines
 
     for line in lines:
-        for text in (folded(line), revealed(line)):
+        for text in (spelled(line).folded, spelled(line).revealed):
             words = Words(text)
             for pattern in PATTERNS:
                 assert spans(pattern.finditer(text)) == spans(finditer(pattern, words))

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaluator.instructions import RULES, Suspicion, find
-from evaluator.instructions.folding import folded, revealed
+from evaluator.instructions.folding import spelled
 from evaluator.transcript import Turn, segmented
 
 SECONDS_MAX = 6.0  # for 50,000 characters on a busy machine; ten times what it takes
@@ -147,10 +147,10 @@ def test_any_text_is_read_and_twice_the_same(said):
 @given(text=st.text(max_size=200))
 def test_folding_takes_any_text_and_is_stable(text):
     """Lower case and one space; folded text folds to itself."""
-    once = folded(text)
+    once = spelled(text).folded
 
-    assert once == folded(once)
-    assert "  " not in revealed(text)
+    assert once == spelled(once).folded
+    assert "  " not in spelled(text).revealed
 
 
 @pytest.mark.parametrize(

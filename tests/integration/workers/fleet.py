@@ -1,5 +1,8 @@
 """Interviews in the store, runs over them, and what became of them."""
 
+import time
+from collections.abc import Callable
+
 from evaluator.scorecard import Scorecard
 from evaluator.storage.runs import Selection, start_run
 from evaluator.transcript import Transcript
@@ -46,3 +49,11 @@ def bodies(services: Services) -> dict[str, str]:
     for row in found:
         assert Scorecard.model_validate(row["body"]).digest == row["body_sha256"]
     return {row["interview_id"]: row["body_sha256"] for row in found}
+
+
+def wait_for(condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
+    """Until it holds."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

@@ -26,7 +26,7 @@ from evaluator.storage.locks import lock, still_held, try_lock
 from evaluator.wiring import Services, environment
 from tests.integration.adapters.scripted_s3 import ScriptedS3
 from tests.integration.storage.builders import a_claim, a_manifest, change, claimed, overslept, row_of, rows, story
-from tests.integration.workers.fleet import hand_in, start, the_transcript
+from tests.integration.workers.fleet import hand_in, start, the_transcript, wait_for
 from workers.reconcile import HINTS_PER_SLOT, run_forever, tick
 
 SEED = 20261122
@@ -103,14 +103,6 @@ def own_valkey(tmp_path: Path) -> Iterator[OwnValkey]:
     server.start()
     yield server
     server.kill()
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Until it holds, for half a minute at most."""
-    deadline = time.monotonic() + READY_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def hand_over(services: Services, interview_id: str) -> None:

@@ -27,7 +27,7 @@ from tests.integration.storage.builders import (
     stock,
     story,
 )
-from tests.integration.workers.fleet import bodies, hand_in, start, states, the_transcript
+from tests.integration.workers.fleet import bodies, hand_in, start, states, the_transcript, wait_for
 from tests.stub_engine import Abilities, StubEngine
 from workers import scoring
 from workers.node import drain_file
@@ -180,7 +180,7 @@ def test_answers_in_hand_are_kept_in_a_drain(services, stub, node):
     stub.delay_s = 0.4
     work = threading.Thread(target=work_through, args=(node,))
     work.start()
-    _until(lambda: judged(stub) == 3)
+    wait_for(lambda: judged(stub) == 3)
     drain_file().touch()
     work.join(timeout=20)
 
@@ -337,7 +337,7 @@ def test_outage_while_draining_hands_the_row_back_at_once(services, stub, node):
     stub.faults[:] = ["status:503"] * 9
     work = threading.Thread(target=work_through, args=(node,))
     work.start()
-    _until(lambda: judged(stub) == 3)
+    wait_for(lambda: judged(stub) == 3)
     drain_file().touch()
     work.join(timeout=20)
 
@@ -503,10 +503,10 @@ def test_consent_withdrawn_in_mid_row_stops_it(services, stub, nodes, settings_o
     stub.held = True
     work = threading.Thread(target=work_through, args=(node,))
     work.start()
-    _until(lambda: stub.running == 3)
+    wait_for(lambda: stub.running == 3)
     with services.database.begin() as db:
         take_in(db, a_manifest("iv-1", transcript=the_transcript(1), consent="withdrawn"))
-    _until(lambda: not [one for one in threading.enumerate() if one.name.startswith("heartbeat-")])
+    wait_for(lambda: not [one for one in threading.enumerate() if one.name.startswith("heartbeat-")])
     stub.held = False
     work.join(timeout=20)
 
@@ -525,7 +525,7 @@ def test_zombie_writes_nothing(services, stub, nodes, settings_of):
     stub.delay_s = 0.8
     work = threading.Thread(target=work_through, args=(zombie,))
     work.start()
-    _until(lambda: states(services) == {"running": 1})
+    wait_for(lambda: states(services) == {"running": 1})
     overslept(services.database)
     with services.database.begin() as db:
         expire_leases(db)
@@ -548,10 +548,3 @@ def test_endpoint_without_logprobs_scores_by_level(services, nodes, settings_of)
 
     (body,) = rows(services.database, "SELECT body #>> '{overall,basis}' AS basis FROM scorecard")
     assert "level" == body["basis"]
-
-
-def _until(condition, timeout_s: float = 15.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
