@@ -58,6 +58,8 @@ def test_tokens_of_few_interviews_are_hidden(world, database):
 
     assert "no tokens are shown" in few
     assert "The same tokens" not in few
+    assert "Nothing is compared with an API" in few
+    assert "Nothing is compared with an API" not in many
     assert "The same tokens at these prices: 0.01600 USD est. What was measured costs 3.8 times as much, " in many
     assert "at 1,200.0 interviews an hour of node time; it breaks even at 4,500.0." in many
     assert "(400 x 10 + 500 cached x 10 + 70 x 100) / 1,000,000" in many
